@@ -1,0 +1,6 @@
+"""Models: compositions of layers, without new mathematics."""
+
+from chainrule.models.mlp import mlp
+from chainrule.models.perceptron import perceptron, perceptron_loss, rosenblatt
+
+__all__ = ["mlp", "perceptron", "perceptron_loss", "rosenblatt"]
