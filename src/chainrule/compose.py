@@ -94,7 +94,9 @@ class _Compound(Layer):
         count = len(self.layers)
         if not isinstance(params, (tuple, list)) or len(params) != count:
             found = f"{len(params)} entries" if isinstance(params, (tuple, list)) else type(params).__name__
-            raise ValueError(f"{self.name}: params must be a tuple with one entry for each of {count} layers, got {found}")
+            raise ValueError(
+                f"{self.name}: params must be a tuple with one entry for each of {count} layers, got {found}"
+            )
         states = [None] * count if state is None else state
         if not isinstance(states, (tuple, list)) or len(states) != count:
             raise ValueError(f"{self.name}: state must be a tuple with one entry for each of {count} layers")

@@ -50,9 +50,7 @@ class Layer(Rule):
         """Make ``(params, state)`` for inputs of one example's shape; called by ``init``, and by combinators."""
         raise TypeError(f"{type(self).__name__} defines no build")
 
-    def init(
-        self, key: Array, in_shape: int | Sequence[int], dtype: DTypeLike = jnp.float32
-    ) -> tuple[Any, Any]:
+    def init(self, key: Array, in_shape: int | Sequence[int], dtype: DTypeLike = jnp.float32) -> tuple[Any, Any]:
         """Make ``(params, state)`` by key, as one compiled program.
 
         Args:

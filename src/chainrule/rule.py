@@ -164,7 +164,9 @@ class _FunctionRule(Rule):
         self._signature = inspect.signature(forward)
         for parameter in self._signature.parameters.values():
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                raise TypeError(f"{forward.__name__}: a rule names each of its arguments, it takes no *{parameter.name}")
+                raise TypeError(
+                    f"{forward.__name__}: a rule names each of its arguments, it takes no *{parameter.name}"
+                )
         self._forward = forward
         self._backward: Callable[..., tuple[Any, ...]] | None = None
 

@@ -38,7 +38,9 @@ class Dense(StatelessLayer):
     def build(self, key: Array, in_shape: tuple[int, ...], dtype: DTypeLike) -> tuple[dict[str, Array], tuple[()]]:
         """Draw the weight, and make the bias, for examples of shape (..., in_features)."""
         if not in_shape:
-            raise ValueError("Dense needs examples of shape (..., in_features), got scalars; in_shape=(1,) for one feature")
+            raise ValueError(
+                "Dense needs examples of shape (..., in_features), got scalars; in_shape=(1,) for one feature"
+            )
         weight_key, bias_key = jax.random.split(key)
         params = {"weight": self.weight_init(weight_key, (in_shape[-1], self.out_features), dtype)}
         if self.bias:

@@ -22,9 +22,7 @@ REDUCTIONS = ("mean", "sum", "none")
 
 
 @rule
-def reduce(
-    losses: Array, weights: Array | None = None, *, reduction: str = "mean"
-) -> tuple[Array, tuple[Any, ...]]:
+def reduce(losses: Array, weights: Array | None = None, *, reduction: str = "mean") -> tuple[Array, tuple[Any, ...]]:
     """Reduce losses l_i, optionally weighted by w_i, to one number.
 
     ::
@@ -103,9 +101,7 @@ class Loss(Rule):
         output, reduce_residuals = reduce.forward(losses, weights, reduction=reduction)
         return output, (pointwise_residuals, reduce_residuals)
 
-    def backward(
-        self, residuals: Any, d_output: Any, *, reduction: str = "mean", **static: Any
-    ) -> tuple[Any, ...]:
+    def backward(self, residuals: Any, d_output: Any, *, reduction: str = "mean", **static: Any) -> tuple[Any, ...]:
         """Pull back through the reduction, then through the pointwise losses."""
         pointwise_residuals, reduce_residuals = residuals
         d_losses, d_weights = reduce.backward(reduce_residuals, d_output, reduction=reduction)

@@ -84,7 +84,9 @@ def rosenblatt(params: Any, x: Array, labels: Array, *, learning_rate: float = 1
     """
     require_floating("rosenblatt", x=x)
     if x.ndim != 2 or labels.shape != x.shape[:1]:
-        raise ValueError(f"rosenblatt: x must be (examples, features) and labels (examples,), got {x.shape}, {labels.shape}")
+        raise ValueError(
+            f"rosenblatt: x must be (examples, features) and labels (examples,), got {x.shape}, {labels.shape}"
+        )
 
     def step(params: Any, example: tuple[Array, Array]) -> tuple[Any, None]:
         features, target = example

@@ -44,6 +44,7 @@ def affine(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, t
     y = x @ weight
     return (y if bias is None else y + bias), (x, weight, Static(bias is not None))
 
+
 @affine.defbackward
 def affine_backward(residuals: tuple[Array, Array, Static], d_output: Array) -> tuple[Array, Array, Array | None]:
     """Compute dL/dX = G W^T, dL/dW = X^T G and dL/db = the sum of G over all rows."""

@@ -1,5 +1,4 @@
-"""The Gaussian error linear unit, exact and by tanh: x times the probability that a standard normal lies below x.
-"""
+"""The Gaussian error linear unit, exact and by tanh: x times the probability that a standard normal lies below x."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The logistic sigmoid and the functions made of it: tanh, softplus, SiLU, and the piecewise linear hard-swish.
-"""
+"""The logistic sigmoid and the functions made of it: tanh, softplus, SiLU, and the piecewise linear hard-swish."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Softmax and its logarithm along one axis, stable for any finite input.
-"""
+"""Softmax and its logarithm along one axis, stable for any finite input."""
 
 from __future__ import annotations
 

@@ -1,0 +1,23 @@
+"""Pictures, each a function from data to a matplotlib ``Figure``; ``save`` writes one to a file.
+
+Nothing here touches pyplot or matplotlib's global settings, needs a screen, or imports matplotlib before the
+first picture is drawn.
+"""
+
+from chainrule.plot.boundary import decision_boundary
+from chainrule.plot.confusion import confusion, confusion_matrix
+from chainrule.plot.curves import curves
+from chainrule.plot.function import function_and_derivative
+from chainrule.plot.mistakes import mistakes
+from chainrule.plot.style import new_figure, save
+
+__all__ = [
+    "confusion",
+    "confusion_matrix",
+    "curves",
+    "decision_boundary",
+    "function_and_derivative",
+    "mistakes",
+    "new_figure",
+    "save",
+]

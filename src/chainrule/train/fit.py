@@ -1,0 +1,249 @@
+"""Fit: a whole training run from a model, a loss, an optimiser and data."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from chainrule.data.checks import check_supervised
+from chainrule.layer import Layer
+from chainrule.optim.chain import as_optimizer
+from chainrule.rule import Rule
+from chainrule.train.epochs import empty_history, run_epochs, start
+from chainrule.train.progress import progress_bar
+from chainrule.train.step import Gradients, TrainState
+
+__all__ = ["EarlyStopping", "Run", "fit"]
+
+Callback = Callable[[int, dict[str, float], TrainState], None]
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """Stop when a metric has not improved for some epochs, and keep the parameters of its best epoch.
+
+    Attributes:
+        patience: how many epochs in a row may pass without an improvement.
+        monitor: a metric of the history, ``"validation_loss"``; those named accuracy are to rise, others to fall.
+        min_delta: by how much a value must beat the best so far to count as an improvement.
+    """
+
+    patience: int
+    monitor: str = "validation_loss"
+    min_delta: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.patience < 1:
+            raise ValueError(f"patience must be at least 1 epoch, got {self.patience}")
+        if not self.min_delta >= 0:
+            raise ValueError(f"min_delta must be at least 0, got {self.min_delta}")
+
+    def improves(self, value: float, best: float | None) -> bool:
+        """Whether a value beats the best so far."""
+        if best is None or np.isnan(best):
+            return True
+        gain = value - best if self.monitor.endswith("accuracy") else best - value
+        return bool(gain > self.min_delta)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a training run leaves.
+
+    Attributes:
+        model: the model.
+        params: its trained parameters.
+        state: its state.
+        train_state: all that training changed; hand it to ``fit`` to go on.
+        history: for each metric, its value after each epoch.
+        best_epoch: with early stopping, the epoch (from 1) that ``params`` are from; else the last one.
+        compile_seconds: time to make the parameters and to compile.
+        run_seconds: time to train.
+    """
+
+    model: Layer
+    params: Any
+    state: Any
+    train_state: TrainState
+    history: dict[str, list[float]]
+    best_epoch: int
+    compile_seconds: float
+    run_seconds: float
+
+    def plot(self, path: str | Path) -> None:
+        """Write the curves of the metrics as a picture."""
+        from chainrule import plot
+
+        plot.save(plot.curves(self.history), path)
+
+
+def fit(
+    model: Layer,
+    loss: Rule,
+    optimizer: Any,
+    data: tuple[Any, Any],
+    *,
+    epochs: int,
+    key: Array,
+    batch_size: int | None = 64,
+    gradients: Gradients = "hand",
+    validation: tuple[Any, Any] | None = None,
+    train_state: TrainState | None = None,
+    params: Any = None,
+    early_stopping: EarlyStopping | None = None,
+    callback: Callback | None = None,
+    progress: bool | None = None,
+) -> Run:
+    """Train a model: shuffled epochs of batches, with gradients derived by hand.
+
+    With nobody looking on (no callback, no progress, no early stopping) the whole run is one call of one compiled
+    program; otherwise it is called once an epoch. The numbers are the same bits either way, and the same key on the same
+    machine gives the same bits again.
+
+    Args:
+        model: a layer or a chain of them.
+        loss: a rule of (outputs, targets) with the mean as its reduction, ``losses.cross_entropy``.
+        optimizer: one of ``optim``, or any pair of Optax's kind.
+        data: (x, y), one row an example: x floating point (n, ...); y integer labels, or numbers, (n, ...).
+        epochs: how often to go through the data; a run that is continued counts from its beginning.
+        key: a random key: of the parameters, the shuffling and whatever the model draws.
+        batch_size: examples a step, or None for all of them. The last batch of an epoch may be smaller.
+        gradients: ``"hand"`` or ``"autodiff"`` (``jax.grad``), to compare.
+        validation: held-out (x, y), evaluated after each epoch.
+        train_state: that of an earlier run, to go on from; it is copied.
+        params: parameters to begin with, instead of new ones; they are copied.
+        early_stopping: when to stop before the last epoch, or None.
+        callback: called after each epoch with its number (from 1), its metrics, and the train state, whose arrays it must
+            copy to keep: the next epoch reuses their memory.
+        progress: whether to show a progress bar; None: if the standard error is a terminal.
+
+    Raises:
+        ValueError: naming the argument, for data that are empty, of different lengths, not finite, or of integers; labels
+            out of range; a batch size above the number of examples; an unknown ``gradients``.
+    """
+    x, y = data
+    classes = _classes(model, x, y)
+    check_supervised(x, y, classes=classes)
+    if validation is not None:
+        check_supervised(*validation, classes=classes, what="validation data")
+        if validation[0].shape[1:] != x.shape[1:]:
+            raise ValueError(
+                f"validation data: x must have examples of shape {list(x.shape[1:])}, got {list(validation[0].shape[1:])}"
+            )
+    batch_size = _require_sizes(len(x), epochs, batch_size, gradients)
+    if train_state is not None and params is not None:
+        raise ValueError("give train_state or params, not both")
+    if early_stopping is not None and early_stopping.monitor.startswith("validation") and validation is None:
+        raise ValueError(f"early stopping on {early_stopping.monitor} needs validation data, got None")
+    optimizer = as_optimizer("fit: optimizer", optimizer)
+
+    clock = time.perf_counter()
+    init_key, run_key = jax.random.split(key)
+    device_data = (jnp.asarray(x), jnp.asarray(y))
+    device_validation = None if validation is None else (jnp.asarray(validation[0]), jnp.asarray(validation[1]))
+    history = empty_history(epochs, device_data[1], validation)
+    if train_state is not None:
+        train_state = jax.tree.map(jnp.copy, train_state)
+        if int(train_state.epoch) >= epochs:
+            raise ValueError(f"epochs must be above the {int(train_state.epoch)} that are done, got {epochs}")
+    elif params is not None:
+        params = jax.tree.map(jnp.copy, params)
+        fresh = start(model, optimizer, x.shape[1:], device_data[0].dtype, init_key)
+        train_state = fresh._replace(params=params, optimizer_state=jax.jit(lambda o, p: o.init(p))(optimizer, params))
+    else:
+        train_state = start(model, optimizer, x.shape[1:], device_data[0].dtype, init_key)
+
+    def run(train_state: TrainState, history: dict[str, Array], stop: int) -> tuple[TrainState, dict[str, Array]]:
+        return jax.block_until_ready(
+            run_epochs(
+                model,
+                loss,
+                optimizer,
+                train_state,
+                history,
+                device_data,
+                device_validation,
+                run_key,
+                stop,
+                batch_size=batch_size,
+                gradients=gradients,
+            )
+        )
+
+    first_epoch = int(train_state.epoch)
+    train_state, history = run(train_state, history, first_epoch)  # no epoch: compiles
+    compile_seconds = time.perf_counter() - clock
+
+    clock = time.perf_counter()
+    best: tuple[int, Any, Any] | None = None
+    best_value: float | None = None
+    with progress_bar(epochs, first_epoch, progress) as show:
+        if show is None and callback is None and early_stopping is None:
+            train_state, history = run(train_state, history, epochs)
+        else:
+            for epoch in range(first_epoch, epochs):
+                train_state, history = run(train_state, history, epoch + 1)
+                metrics = {name: float(values[epoch]) for name, values in history.items()}
+                if show is not None:
+                    show(epoch + 1, metrics)
+                if callback is not None:
+                    callback(epoch + 1, metrics, train_state)
+                if early_stopping is not None:
+                    if early_stopping.monitor not in metrics:
+                        raise ValueError(
+                            f"early stopping: monitor must be one of {', '.join(metrics)}, got {early_stopping.monitor!r}"
+                        )
+                    value = metrics[early_stopping.monitor]
+                    if early_stopping.improves(value, best_value):
+                        best_value = value
+                        best = (epoch + 1, *jax.tree.map(jnp.copy, (train_state.params, train_state.state)))
+                    elif best is not None and epoch + 1 - best[0] >= early_stopping.patience:
+                        break
+    run_seconds = time.perf_counter() - clock
+
+    done = int(train_state.epoch)
+    lists = {name: np.asarray(values)[first_epoch:done].tolist() for name, values in history.items()}
+    if not np.isfinite(lists["loss"]).all():
+        bad = first_epoch + 1 + int(np.argmin(np.isfinite(lists["loss"])))
+        warnings.warn(f"the loss is not finite from epoch {bad} on: try a smaller learning rate", stacklevel=2)
+    best_epoch, params, state = best or (done, train_state.params, train_state.state)
+    return Run(model, params, state, train_state, lists, best_epoch, compile_seconds, run_seconds)
+
+
+def _classes(model: Layer, x: Any, y: Any) -> int | None:
+    """The number of classes that a model of labels tells apart: the width of its outputs."""
+    if not (hasattr(y, "dtype") and jnp.issubdtype(y.dtype, jnp.integer)):
+        return None
+    if not (hasattr(x, "dtype") and jnp.issubdtype(x.dtype, jnp.floating)) or x.ndim < 1:
+        return None  # check_supervised says what is wrong with x
+    shape = x.shape[1:]
+    dtype = jax.dtypes.canonicalize_dtype(x.dtype)
+
+    def outputs() -> Array:
+        params, state = model.build(jax.random.key(0), shape, dtype)
+        return model(params, jnp.zeros((1, *shape), dtype), state)[0]
+
+    return int(jax.eval_shape(outputs).shape[-1])
+
+
+def _require_sizes(count: int, epochs: int, batch_size: int | None, gradients: str) -> int:
+    if not isinstance(epochs, int) or epochs < 1:
+        raise ValueError(f"epochs must be a positive integer, got {epochs!r}")
+    if gradients not in ("hand", "autodiff"):
+        raise ValueError(f"gradients must be 'hand' or 'autodiff', got {gradients!r}")
+    if batch_size is None:
+        return count
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(f"batch_size must be a positive integer or None, got {batch_size!r}")
+    if batch_size > count:
+        raise ValueError(f"batch_size must be at most the number of examples, {count}, got {batch_size}")
+    return batch_size
