@@ -92,13 +92,13 @@ class _Compound(Layer):
 
     def _parts(self, params: Any, state: Any, key: Any) -> list[tuple[Layer, Any, Any, Any]]:
         count = len(self.layers)
-        if not isinstance(params, (tuple, list)) or len(params) != count:
-            found = f"{len(params)} entries" if isinstance(params, (tuple, list)) else type(params).__name__
+        if not isinstance(params, tuple) or len(params) != count:
+            found = f"{len(params)} entries" if isinstance(params, tuple) else type(params).__name__
             raise ValueError(
                 f"{self.name}: params must be a tuple with one entry for each of {count} layers, got {found}"
             )
-        states = [None] * count if state is None else state
-        if not isinstance(states, (tuple, list)) or len(states) != count:
+        states = (None,) * count if state is None else state
+        if not isinstance(states, tuple) or len(states) != count:
             raise ValueError(f"{self.name}: state must be a tuple with one entry for each of {count} layers")
         keys = [
             jax.random.fold_in(key, position) if key is not None and layer.uses_key else None

@@ -73,7 +73,7 @@ class Layer(Rule):
     def out_shape(self, params: Any, state: Any, in_shape: tuple[int, ...], dtype: DTypeLike) -> tuple[int, ...]:
         """The shape of one example's output; nothing is computed."""
         x = jax.ShapeDtypeStruct((1, *in_shape), dtype)
-        (y, _), _ = jax.eval_shape(lambda params, x, state: self.forward(params, x, state), params, x, state)
+        (y, _), _ = jax.eval_shape(self.forward, params, x, state)
         return tuple(y.shape[1:])
 
     def parameter_count(self, in_shape: int | Sequence[int]) -> int:

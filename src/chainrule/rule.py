@@ -57,8 +57,8 @@ class Rule:
         """Compute ``(output, residuals)``."""
         raise TypeError(f"{type(self).__name__} defines no forward")
 
-    def backward(self, residuals: Any, d_output: Any, **static: Any) -> tuple[Any, ...]:
-        """Compute one cotangent for each array argument from the cotangent of the output.
+    def backward(self, *residuals_and_d_output: Any, **static: Any) -> tuple[Any, ...]:
+        """Compute one cotangent for each array argument: ``backward(residuals, d_output, **static)``.
 
         For an argument of integers, or of random keys, the cotangent is ``None`` here; the pullback that the caller sees
         gives the ``float0`` zeros of ``jax.vjp``.
@@ -73,7 +73,7 @@ class Rule:
     @property
     def signature(self) -> inspect.Signature:
         """The signature of ``forward`` without self: arrays first, static configuration by keyword."""
-        return _signature_of_method(type(self))
+        return _signature_of_method(type(self).forward)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output alone: the primal, and what ``jax.grad`` differentiates."""
@@ -93,7 +93,9 @@ class Rule:
         arrays, given, static = self._bind(args, kwargs)
         faced = self._facing(arrays)
         output, residuals = faced.forward(*arrays, **static)
-        backward = _Backward(faced, tuple(static.items()), _Struct.of(arrays[:given]), _Struct.of(output))
+        backward = _Backward(
+            faced, tuple(static.items()), _Struct.of(arrays[:given]), _Struct.of(output), len(arrays)
+        )
         return output, Partial(backward, residuals)
 
     def by_hand(self, *args: Any, **kwargs: Any) -> Any:
@@ -252,7 +254,7 @@ class _Struct:
         return cls(tree, tuple(jax.ShapeDtypeStruct(np.shape(v), jax.dtypes.result_type(v)) for v in leaves))
 
     def rebuild(self) -> Any:
-        return self.tree.unflatten(self.leaves)
+        return jax.tree.unflatten(self.tree, self.leaves)
 
 
 @dataclass(frozen=True)
@@ -263,14 +265,15 @@ class _Backward:
     static: tuple[tuple[str, Hashable], ...]
     arguments: _Struct
     output: _Struct
+    most: int  # the number of array arguments, with those that were left out
 
     def __call__(self, residuals: Any, d_output: Any) -> tuple[Any, ...]:
         d_output = _conform(self.rule.name, d_output, self.output)
         cotangents = self.rule.backward(residuals, d_output, **dict(self.static))
         arguments = self.arguments.rebuild()
-        if not isinstance(cotangents, tuple) or len(cotangents) < len(arguments):
+        if not isinstance(cotangents, tuple) or not len(arguments) <= len(cotangents) <= self.most:
             raise TypeError(
-                f"{self.rule.name}: backward must return a tuple with a cotangent for each of its {len(arguments)} arguments"
+                f"{self.rule.name}: backward must return a tuple with a cotangent for each of its {self.most} arguments"
             )
         return tuple(_with_float0(self.rule.name, *pair) for pair in zip(cotangents, arguments, strict=False))
 
@@ -287,19 +290,29 @@ def _conform(name: str, d_output: Any, output: _Struct) -> Any:
         dtype = expected.dtype if is_differentiable(expected) else jax.dtypes.float0
         if np.shape(leaf) != expected.shape or leaf.dtype != dtype:
             found = f"{leaf.dtype}{list(np.shape(leaf))}"
-            raise ValueError(f"{name}: d_output must be {np.dtype(dtype).name}{list(expected.shape)}, got {found}")
+            wanted = "float0" if dtype == jax.dtypes.float0 else np.dtype(dtype).name
+            raise ValueError(f"{name}: d_output must be {wanted}{list(expected.shape)}, got {found}")
         conformed.append(leaf)
-    return tree.unflatten(conformed)
+    return jax.tree.unflatten(tree, conformed)
 
 
 def _with_float0(name: str, cotangent: Any, argument: Any) -> Any:
-    """Put float0 zeros in the place of the ``None`` that a backward gives for integers and keys."""
-    leaves = jax.tree.leaves(argument)
-    if cotangent is not None or not leaves:
-        return cotangent
-    if any(is_differentiable(leaf) for leaf in leaves):
-        raise TypeError(f"{name}: backward returned None for an argument of floating-point numbers")
-    return jax.tree.map(lambda leaf: np.zeros(leaf.shape, jax.dtypes.float0), argument)
+    """Put float0 zeros in the place of each ``None`` that a backward gives for integers and keys."""
+
+    def fill(cotangent: Any, argument: Any) -> Any:
+        if cotangent is not None:
+            return cotangent
+        if any(is_differentiable(leaf) for leaf in jax.tree.leaves(argument)):
+            raise TypeError(f"{name}: backward returned None for an argument of floating-point numbers")
+        return jax.tree.map(lambda leaf: np.zeros(leaf.shape, jax.dtypes.float0), argument)
+
+    try:
+        return jax.tree.map(fill, cotangent, argument, is_leaf=lambda leaf: leaf is None)
+    except ValueError:
+        found, expected = jax.tree.structure(cotangent), jax.tree.structure(argument)
+        raise TypeError(
+            f"{name}: backward returned a cotangent of the tree {found} for an argument of {expected}"
+        ) from None
 
 
 def is_differentiable(value: Any) -> bool:
@@ -323,8 +336,8 @@ def _custom_vjp(rule: Rule, static: tuple[tuple[str, Hashable], ...]) -> Callabl
 
 
 @functools.cache
-def _signature_of_method(cls: type[Rule]) -> inspect.Signature:
-    signature = inspect.signature(cls.forward)
+def _signature_of_method(forward: Callable[..., Any]) -> inspect.Signature:
+    signature = inspect.signature(forward)
     return signature.replace(parameters=list(signature.parameters.values())[1:])
 
 

@@ -4,6 +4,7 @@ Nothing here touches pyplot or matplotlib's global settings, needs a screen, or 
 first picture is drawn.
 """
 
+from chainrule.plot.audit import audit_errors
 from chainrule.plot.boundary import decision_boundary
 from chainrule.plot.confusion import confusion, confusion_matrix
 from chainrule.plot.curves import curves
@@ -12,6 +13,7 @@ from chainrule.plot.mistakes import mistakes
 from chainrule.plot.style import new_figure, save
 
 __all__ = [
+    "audit_errors",
     "confusion",
     "confusion_matrix",
     "curves",

@@ -1,7 +1,19 @@
 """Training: one step, whole runs as one compiled program, and what they leave."""
 
-from chainrule.train.epochs import evaluate, predict
+from chainrule.train.epochs import empty_history, evaluate, predict, run_epochs, start
 from chainrule.train.fit import EarlyStopping, Run, fit
 from chainrule.train.step import TrainState, loss_and_gradients, step
 
-__all__ = ["EarlyStopping", "Run", "TrainState", "evaluate", "fit", "loss_and_gradients", "predict", "step"]
+__all__ = [
+    "EarlyStopping",
+    "Run",
+    "TrainState",
+    "empty_history",
+    "evaluate",
+    "fit",
+    "loss_and_gradients",
+    "predict",
+    "run_epochs",
+    "start",
+    "step",
+]

@@ -15,7 +15,16 @@ from chainrule.rule import Rule
 from chainrule.train.batches import scan_batches, shuffle
 from chainrule.train.step import Gradients, TrainState, step
 
-__all__ = ["evaluate", "predict", "run_epochs", "start"]
+__all__ = [
+    "empty_history",
+    "evaluate",
+    "metric_names",
+    "predict",
+    "run_epochs",
+    "run_epochs_in_place",
+    "start",
+    "start_from",
+]
 
 _EVALUATION_BATCH = 1024  # examples a forward pass: enough to be quick, few enough to fit in memory
 
@@ -26,14 +35,15 @@ Metrics = dict[str, Array]
 def start(model: Layer, optimizer: Optimizer, in_shape: tuple[int, ...], dtype: Any, key: Array) -> TrainState:
     """Make the state of a run that has not begun: params by key, and an optimiser that has seen nothing."""
     params, state = model.init(key, in_shape, dtype)
+    return start_from(optimizer, params, state)
+
+
+@jax.jit
+def start_from(optimizer: Optimizer, params: Any, state: Any) -> TrainState:
+    """Make the state of a run that begins with these params."""
     return TrainState(params, state, optimizer.init(params), jnp.zeros((), jnp.int32))
 
 
-@functools.partial(
-    jax.jit,
-    static_argnames=("model", "loss", "gradients", "batch_size"),
-    donate_argnames=("train_state", "history"),
-)
 def run_epochs(
     model: Layer,
     loss: Rule,
@@ -50,7 +60,8 @@ def run_epochs(
 ) -> tuple[TrainState, Metrics]:
     """Train from ``train_state.epoch`` up to epoch ``stop``, and write each epoch's metrics into ``history``.
 
-    One program serves any number of epochs, for ``stop`` is no part of its type: all at once, one by one, or none (to
+    A pure function, to be compiled, or mapped over learning rates and keys to train side by side; ``fit`` calls it as
+    ``run_epochs_in_place``. One program serves any number of epochs, for ``stop`` is no part of its type: all at once, one by one, or none (to
     compile it without running it). The bits are the same each way: epoch e draws from ``jax.random.fold_in(key, e)``
     alone.
 
@@ -58,8 +69,8 @@ def run_epochs(
         model: static, as is ``loss``; equal ones share the program.
         loss: a rule of (outputs, targets) that returns the mean over the batch.
         optimizer: its learning rate is a leaf, so another one compiles nothing.
-        train_state: donated, so that params are updated in place.
-        history: float32[epochs] for each metric; donated. ``empty_history`` makes it.
+        train_state: where to begin; ``start`` makes it.
+        history: float32[epochs] for each metric; ``empty_history`` makes it.
         data: (x, y), with one row an example.
         validation: held-out (x, y), evaluated after each epoch, or None.
         key: the randomness of the run.
@@ -67,7 +78,7 @@ def run_epochs(
         batch_size: examples a step; the last batch of an epoch may be smaller.
         gradients: ``"hand"`` or ``"autodiff"``.
     """
-    x, y = data
+    x, y = (jnp.asarray(part) for part in data)
     count = x.shape[0]
 
     def train_batch(carry: Any, rows: Array, position: Array, key: Array) -> Any:
@@ -98,11 +109,22 @@ def run_epochs(
     return lax.fori_loop(train_state.epoch, jnp.asarray(stop, jnp.int32), epoch, (train_state, history))
 
 
-def empty_history(epochs: int, y: Any, validation: Any) -> Metrics:
+run_epochs_in_place = jax.jit(
+    run_epochs,
+    static_argnames=("model", "loss", "gradients", "batch_size"),
+    donate_argnames=("train_state", "history"),
+)
+"""``run_epochs``, compiled; the memory of the train state and the history that it is given becomes that of the new ones."""
+
+
+def metric_names(y: Any, validation: Any = None) -> list[str]:
+    """The metrics that targets of this kind have: accuracy is for labels."""
+    names = ["loss", "accuracy"] if jnp.issubdtype(y.dtype, jnp.integer) else ["loss"]
+    return names if validation is None else names + [f"validation_{name}" for name in names]
+
+
+def empty_history(epochs: int, names: list[str]) -> Metrics:
     """Make room for the metrics of a run: NaN until an epoch is done."""
-    names = list(_zero_metrics(y))
-    if validation is not None:
-        names += [f"validation_{name}" for name in names]
     return {name: jnp.full((epochs,), jnp.nan, jnp.float32) for name in names}
 
 
@@ -132,9 +154,7 @@ def _evaluate(model: Layer, loss: Rule, params: Any, state: Any, x: Array, y: Ar
 
 
 def _zero_metrics(y: Any) -> Metrics:
-    """The metrics that targets of this kind have: accuracy is for labels."""
-    names = ["loss", "accuracy"] if jnp.issubdtype(y.dtype, jnp.integer) else ["loss"]
-    return {name: jnp.zeros((), jnp.float32) for name in names}
+    return {name: jnp.zeros((), jnp.float32) for name in metric_names(y)}
 
 
 def _batch_metrics(value: Array, outputs: Array, y: Array) -> Metrics:

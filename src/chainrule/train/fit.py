@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from chainrule.checks import describe
 from chainrule.data.checks import check_supervised
 from chainrule.layer import Layer
 from chainrule.optim.chain import as_optimizer
 from chainrule.rule import Rule
-from chainrule.train.epochs import empty_history, run_epochs, start
+from chainrule.train.epochs import empty_history, metric_names, run_epochs_in_place, start, start_from
 from chainrule.train.progress import progress_bar
 from chainrule.train.step import Gradients, TrainState
 
@@ -47,9 +49,9 @@ class EarlyStopping:
         if not self.min_delta >= 0:
             raise ValueError(f"min_delta must be at least 0, got {self.min_delta}")
 
-    def improves(self, value: float, best: float | None) -> bool:
+    def improves(self, value: float, best: float) -> bool:
         """Whether a value beats the best so far."""
-        if best is None or np.isnan(best):
+        if np.isnan(best):
             return True
         gain = value - best if self.monitor.endswith("accuracy") else best - value
         return bool(gain > self.min_delta)
@@ -122,8 +124,8 @@ def fit(
         train_state: that of an earlier run, to go on from; it is copied.
         params: parameters to begin with, instead of new ones; they are copied.
         early_stopping: when to stop before the last epoch, or None.
-        callback: called after each epoch with its number (from 1), its metrics, and the train state, whose arrays it must
-            copy to keep: the next epoch reuses their memory.
+        callback: called after each epoch as ``callback(epoch, metrics, train_state)``, epochs counted from 1. It must
+            copy the arrays of the train state to keep them: the next epoch reuses their memory.
         progress: whether to show a progress bar; None: if the standard error is a terminal.
 
     Raises:
@@ -131,83 +133,53 @@ def fit(
             out of range; a batch size above the number of examples; an unknown ``gradients``.
     """
     x, y = data
-    classes = _classes(model, x, y)
-    check_supervised(x, y, classes=classes)
-    if validation is not None:
-        check_supervised(*validation, classes=classes, what="validation data")
-        if validation[0].shape[1:] != x.shape[1:]:
-            raise ValueError(
-                f"validation data: x must have examples of shape {list(x.shape[1:])}, got {list(validation[0].shape[1:])}"
-            )
-    batch_size = _require_sizes(len(x), epochs, batch_size, gradients)
+    batch_size = _check(model, data, validation, epochs, batch_size, gradients)
     if train_state is not None and params is not None:
         raise ValueError("give train_state or params, not both")
-    if early_stopping is not None and early_stopping.monitor.startswith("validation") and validation is None:
-        raise ValueError(f"early stopping on {early_stopping.monitor} needs validation data, got None")
+    if early_stopping is not None and early_stopping.monitor not in (monitors := metric_names(y, validation)):
+        raise ValueError(
+            f"early stopping: monitor must be one of {', '.join(monitors)}, got {early_stopping.monitor!r}"
+        )
     optimizer = as_optimizer("fit: optimizer", optimizer)
 
     clock = time.perf_counter()
     init_key, run_key = jax.random.split(key)
     device_data = (jnp.asarray(x), jnp.asarray(y))
-    device_validation = None if validation is None else (jnp.asarray(validation[0]), jnp.asarray(validation[1]))
-    history = empty_history(epochs, device_data[1], validation)
-    if train_state is not None:
-        train_state = jax.tree.map(jnp.copy, train_state)
-        if int(train_state.epoch) >= epochs:
-            raise ValueError(f"epochs must be above the {int(train_state.epoch)} that are done, got {epochs}")
-    elif params is not None:
-        params = jax.tree.map(jnp.copy, params)
-        fresh = start(model, optimizer, x.shape[1:], device_data[0].dtype, init_key)
-        train_state = fresh._replace(params=params, optimizer_state=jax.jit(lambda o, p: o.init(p))(optimizer, params))
-    else:
-        train_state = start(model, optimizer, x.shape[1:], device_data[0].dtype, init_key)
-
-    def run(train_state: TrainState, history: dict[str, Array], stop: int) -> tuple[TrainState, dict[str, Array]]:
-        return jax.block_until_ready(
-            run_epochs(
-                model,
-                loss,
-                optimizer,
-                train_state,
-                history,
-                device_data,
-                device_validation,
-                run_key,
-                stop,
-                batch_size=batch_size,
-                gradients=gradients,
-            )
-        )
-
+    train_state = _begin(model, optimizer, device_data[0], init_key, train_state, params)
     first_epoch = int(train_state.epoch)
-    train_state, history = run(train_state, history, first_epoch)  # no epoch: compiles
+    if first_epoch >= epochs:
+        raise ValueError(f"epochs must be above the {first_epoch} that are done, got {epochs}")
+    run = functools.partial(
+        run_epochs_in_place,
+        model,
+        loss,
+        optimizer,
+        data=device_data,
+        validation=None if validation is None else (jnp.asarray(validation[0]), jnp.asarray(validation[1])),
+        key=run_key,
+        batch_size=batch_size,
+        gradients=gradients,
+    )
+    history = empty_history(epochs, metric_names(y, validation))
+    train_state, history = jax.block_until_ready(run(train_state, history, stop=first_epoch))  # no epoch: compiles
     compile_seconds = time.perf_counter() - clock
 
     clock = time.perf_counter()
-    best: tuple[int, Any, Any] | None = None
-    best_value: float | None = None
+    best: _Best | None = None
     with progress_bar(epochs, first_epoch, progress) as show:
         if show is None and callback is None and early_stopping is None:
-            train_state, history = run(train_state, history, epochs)
-        else:
-            for epoch in range(first_epoch, epochs):
-                train_state, history = run(train_state, history, epoch + 1)
-                metrics = {name: float(values[epoch]) for name, values in history.items()}
-                if show is not None:
-                    show(epoch + 1, metrics)
-                if callback is not None:
-                    callback(epoch + 1, metrics, train_state)
-                if early_stopping is not None:
-                    if early_stopping.monitor not in metrics:
-                        raise ValueError(
-                            f"early stopping: monitor must be one of {', '.join(metrics)}, got {early_stopping.monitor!r}"
-                        )
-                    value = metrics[early_stopping.monitor]
-                    if early_stopping.improves(value, best_value):
-                        best_value = value
-                        best = (epoch + 1, *jax.tree.map(jnp.copy, (train_state.params, train_state.state)))
-                    elif best is not None and epoch + 1 - best[0] >= early_stopping.patience:
-                        break
+            train_state, history = jax.block_until_ready(run(train_state, history, stop=epochs))
+        for epoch in range(int(train_state.epoch) + 1, epochs + 1):
+            train_state, history = run(train_state, history, stop=epoch)
+            metrics = {name: float(values[epoch - 1]) for name, values in history.items()}
+            if show is not None:
+                show(epoch, metrics)
+            if callback is not None:
+                callback(epoch, metrics, train_state)
+            if early_stopping is not None:
+                best = _better(early_stopping, best, epoch, metrics, train_state)
+                if epoch - best.epoch >= early_stopping.patience:
+                    break
     run_seconds = time.perf_counter() - clock
 
     done = int(train_state.epoch)
@@ -215,8 +187,71 @@ def fit(
     if not np.isfinite(lists["loss"]).all():
         bad = first_epoch + 1 + int(np.argmin(np.isfinite(lists["loss"])))
         warnings.warn(f"the loss is not finite from epoch {bad} on: try a smaller learning rate", stacklevel=2)
-    best_epoch, params, state = best or (done, train_state.params, train_state.state)
-    return Run(model, params, state, train_state, lists, best_epoch, compile_seconds, run_seconds)
+    kept = best or _Best(done, 0.0, train_state.params, train_state.state)
+    return Run(model, kept.params, kept.state, train_state, lists, kept.epoch, compile_seconds, run_seconds)
+
+
+class _Best(NamedTuple):
+    """The best epoch so far, with a copy of its parameters."""
+
+    epoch: int
+    value: float
+    params: Any
+    state: Any
+
+
+def _better(
+    stopping: EarlyStopping, best: _Best | None, epoch: int, metrics: dict[str, float], train_state: TrainState
+) -> _Best:
+    value = metrics[stopping.monitor]
+    if best is not None and not stopping.improves(value, best.value):
+        return best
+    return _Best(epoch, value, *jax.tree.map(jnp.copy, (train_state.params, train_state.state)))
+
+
+def _begin(
+    model: Layer, optimizer: Any, x: Array, key: Array, train_state: TrainState | None, params: Any
+) -> TrainState:
+    """The state to train from: a copy of what was given, for training gives its memory away, or a new one."""
+    if train_state is not None:
+        return jax.tree.map(jnp.copy, train_state)
+    fresh = start(model, optimizer, x.shape[1:], x.dtype, key)
+    if params is None:
+        return fresh
+    expected, found = jax.tree.map(describe, fresh.params), jax.tree.map(describe, params)
+    if expected != found:
+        raise ValueError(f"params must be those of the model, {expected}, got {found}")
+    return start_from(optimizer, jax.tree.map(jnp.copy, params), fresh.state)
+
+
+def _check(
+    model: Layer,
+    data: tuple[Any, Any],
+    validation: tuple[Any, Any] | None,
+    epochs: int,
+    batch_size: int | None,
+    gradients: str,
+) -> int:
+    """Refuse what cannot be trained on; return the batch size."""
+    x, y = data
+    classes = _classes(model, x, y)
+    check_supervised(x, y, classes=classes)
+    if validation is not None:
+        check_supervised(*validation, classes=classes, what="validation data")
+        shape, held_out = list(x.shape[1:]), list(validation[0].shape[1:])
+        if shape != held_out:
+            raise ValueError(f"validation data: x must have examples of shape {shape}, got {held_out}")
+    if not isinstance(epochs, int) or epochs < 1:
+        raise ValueError(f"epochs must be a positive integer, got {epochs!r}")
+    if gradients not in ("hand", "autodiff"):
+        raise ValueError(f"gradients must be 'hand' or 'autodiff', got {gradients!r}")
+    if batch_size is None:
+        return len(x)
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(f"batch_size must be a positive integer or None, got {batch_size!r}")
+    if batch_size > len(x):
+        raise ValueError(f"batch_size must be at most the number of examples, {len(x)}, got {batch_size}")
+    return batch_size
 
 
 def _classes(model: Layer, x: Any, y: Any) -> int | None:
@@ -233,17 +268,3 @@ def _classes(model: Layer, x: Any, y: Any) -> int | None:
         return model(params, jnp.zeros((1, *shape), dtype), state)[0]
 
     return int(jax.eval_shape(outputs).shape[-1])
-
-
-def _require_sizes(count: int, epochs: int, batch_size: int | None, gradients: str) -> int:
-    if not isinstance(epochs, int) or epochs < 1:
-        raise ValueError(f"epochs must be a positive integer, got {epochs!r}")
-    if gradients not in ("hand", "autodiff"):
-        raise ValueError(f"gradients must be 'hand' or 'autodiff', got {gradients!r}")
-    if batch_size is None:
-        return count
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"batch_size must be a positive integer or None, got {batch_size!r}")
-    if batch_size > count:
-        raise ValueError(f"batch_size must be at most the number of examples, {count}, got {batch_size}")
-    return batch_size

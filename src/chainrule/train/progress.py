@@ -29,7 +29,7 @@ def progress_bar(
     columns = (
         TextColumn("epoch"),
         MofNCompleteColumn(),
-        BarColumn(),
+        BarColumn(bar_width=12),
         TimeRemainingColumn(),
         TextColumn("{task.description}"),
     )
@@ -37,9 +37,15 @@ def progress_bar(
         task = progress.add_task("", total=total, completed=done)
 
         def show(epoch: int, metrics: dict[str, float]) -> None:
-            text = "  ".join(
-                f"{name.replace('validation_', 'held-out ')} {value:.4f}" for name, value in metrics.items()
-            )
-            progress.update(task, completed=epoch, description=text)
+            progress.update(task, completed=epoch, description=_in_words(metrics))
 
         yield show
+
+
+def _in_words(metrics: dict[str, float]) -> str:
+    """Each metric in four digits, and beside it in brackets that of the held-out data."""
+    words = []
+    for name in (name for name in metrics if not name.startswith("validation_")):
+        held_out = metrics.get(f"validation_{name}")
+        words.append(f"{name} {metrics[name]:.4g}" + (f" ({held_out:.4g})" if held_out is not None else ""))
+    return "  ".join(words)

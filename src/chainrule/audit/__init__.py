@@ -1,0 +1,6 @@
+"""The referee: every rule against autodiff, against an independent answer, and against central differences."""
+
+from chainrule.audit.registry import Case, Entry, audit, check_all, check_entry, entries, register
+from chainrule.audit.report import Check, Report
+
+__all__ = ["Case", "Check", "Entry", "Report", "audit", "check_all", "check_entry", "entries", "register"]

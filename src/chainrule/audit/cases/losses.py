@@ -1,0 +1,120 @@
+"""Losses, against SciPy and sums written out over the examples, in every reduction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from chainrule import losses, models
+from chainrule.audit.cases.draw import EXTREMES, extreme, normal, together
+from chainrule.audit.registry import Case, register
+from chainrule.losses.reduction import Loss
+
+
+def _reduced(pointwise: Callable[..., np.ndarray]) -> Callable[..., Any]:
+    def reference(predictions: Any, targets: Any, weights: Any = None, reduction: str = "mean", **static: Any) -> Any:
+        each = pointwise(predictions, targets, **static)
+        weights = np.ones_like(each) if weights is None else weights
+        if reduction == "none":
+            return weights * each
+        total = sum((w * loss for w, loss in zip(weights.ravel(), each.ravel(), strict=True)), 0.0)
+        return total if reduction == "sum" else total / weights.sum()
+
+    return reference
+
+
+def _uniform(*shape: int) -> Callable[[np.random.Generator], np.ndarray]:
+    return lambda rng: rng.uniform(0.1, 1.0, size=shape)
+
+
+def _register(
+    loss: Loss,
+    pointwise: Callable[..., np.ndarray],
+    targets: Callable[..., Any],
+    kink: Case | None = None,
+    **static: Any,
+) -> None:
+    cases = [
+        Case("typical", together(normal(4, 3), targets(4, 3))),
+        Case("more", together(normal(4, 3), targets(4, 3), _uniform(4, 3)), {"reduction": "sum"}, "weighted sum"),
+        Case("more", together(normal(4, 3), targets(4, 3), _uniform(4, 3)), title="weighted mean"),
+        Case("more", together(normal(5), targets(5)), {"reduction": "none"}, "none"),
+        Case("degenerate", together(normal(1), targets(1)), title="one number"),
+        Case("extreme", together(extreme(4, 5), targets(4, 5)), title="up to 10,000"),
+    ]
+    if static:
+        cases.append(Case("more", together(normal(4, 3, scale=2), targets(4, 3)), static, str(static)))
+    register(loss.name, "losses", loss, _reduced(pointwise), *cases, *([kink] if kink else []))
+
+
+def _huber(predictions: np.ndarray, targets: np.ndarray, delta: float = 1.0) -> np.ndarray:
+    return np.asarray(special.huber(delta, predictions - targets))
+
+
+def _binary(z: np.ndarray, t: np.ndarray) -> np.ndarray:
+    return -t * special.log_expit(z) - (1 - t) * special.log_expit(-z)
+
+
+def _equal_at_some(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    return np.array([1.0, -2.0, 0.5]), np.array([1.0, 3.0, 0.5])
+
+
+_register(losses.mean_squared_error, lambda p, t: (p - t) ** 2, normal)
+_register(
+    losses.mean_absolute_error,
+    lambda p, t: np.abs(p - t),
+    normal,
+    Case("kink", _equal_at_some, title="predictions equal to targets"),
+)
+_register(losses.huber, _huber, normal, delta=0.3)
+_register(losses.binary_cross_entropy, _binary, _uniform)
+_register(
+    models.perceptron_loss,
+    lambda z, t: np.where(z > 0, 1 - t, -t) * z,
+    lambda *shape: lambda rng: rng.integers(0, 2, size=shape).astype(np.float64),
+    Case("kink", lambda rng: (np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0])), title="logits of zero"),
+)
+
+
+def _cross_entropy(logits: np.ndarray, labels: np.ndarray, label_smoothing: float = 0.0) -> np.ndarray:
+    q = np.eye(logits.shape[-1])[labels] if np.issubdtype(labels.dtype, np.integer) else labels
+    q = (1 - label_smoothing) * q + label_smoothing * q.sum(-1, keepdims=True) / logits.shape[-1]
+    return np.asarray(-(q * special.log_softmax(logits, axis=-1)).sum(-1))
+
+
+def _labels(classes: int, *shape: int) -> Callable[[np.random.Generator], np.ndarray]:
+    return lambda rng: rng.integers(0, classes, size=shape).astype(np.int32)
+
+
+register(
+    "cross_entropy",
+    "losses",
+    losses.cross_entropy,
+    _reduced(_cross_entropy),
+    Case("typical", together(normal(4, 3), _labels(3, 4)), title="integer labels"),
+    Case("typical", together(normal(4, 3), _uniform(4, 3)), title="soft labels"),
+    Case("more", together(normal(4, 3), _labels(3, 4)), {"label_smoothing": 0.1}, "integer labels, smoothed"),
+    Case("more", together(normal(4, 3), _uniform(4, 3)), {"label_smoothing": 0.1}, "soft labels, smoothed"),
+    Case("more", together(normal(4, 3), _labels(3, 4), _uniform(4)), title="weighted mean"),
+    Case("more", together(normal(2, 4, 3), _labels(3, 2, 4)), {"reduction": "sum"}, "over time, sum"),
+    Case("more", together(normal(5, 3), _labels(3, 5), _uniform(5)), {"reduction": "none"}, "none"),
+    Case("degenerate", together(normal(4, 1), _labels(1, 4)), title="one class"),
+    Case("extreme", together(extreme(5, 7), _labels(7, 5)), title="integer labels, up to 10,000"),
+    Case("extreme", together(extreme(5, 7), _uniform(5, 7)), {"label_smoothing": 0.2}, "soft labels, up to 10,000"),
+)
+
+
+register(
+    "reduce",
+    "losses",
+    losses.reduce,
+    lambda each, weights=None, reduction="mean": _reduced(lambda each, _: each)(each, None, weights, reduction),
+    Case("typical", together(normal(4, 3))),
+    Case("more", together(normal(4, 3), _uniform(4, 3)), title="weighted mean"),
+    Case("more", together(normal(4, 3), _uniform(4, 3)), {"reduction": "sum"}, "weighted sum"),
+    Case("degenerate", together(normal(1)), title="one number"),
+    Case("extreme", lambda rng: (EXTREMES, np.ones_like(EXTREMES)), title="up to 10,000"),
+)

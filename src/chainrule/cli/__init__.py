@@ -1,0 +1,135 @@
+"""The command line: ``chainrule train``, ``chainrule predict``, ...
+
+A command is one file of this folder; ``COMMANDS`` names it, and it is imported when it is asked for. Nothing here
+imports JAX, so that help comes at once; commands import what they need when they run.
+
+Whatever goes wrong in an expected way ends in one line on the standard error and a non-zero exit status: 2 for a command
+that was typed wrongly, 1 for everything else, 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+import click
+
+__all__ = ["COMMANDS", "Settings", "main", "program"]
+
+COMMANDS = {
+    "train": "chainrule.cli.train",
+    "predict": "chainrule.cli.predict",
+    "check": "chainrule.cli.check",
+}
+"""The module of every command; each defines a click command of the command's name."""
+
+_WRONG_COMMAND, _FAILED, _INTERRUPTED = 2, 1, 130
+
+
+@dataclass
+class Settings:
+    """What was asked for before the name of the command."""
+
+    traceback: bool = False
+    compilation_cache: bool = True
+
+
+class _Commands(click.Group):
+    """A group that imports a command when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
+        return command
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from chainrule import __version__
+
+        click.echo(f"chainrule {__version__}")
+        ctx.exit()
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--no-compilation-cache",
+    is_flag=True,
+    envvar="CHAINRULE_NO_COMPILATION_CACHE",
+    help="Compile everything anew. Otherwise compiled programs are kept in the user's cache folder "
+    "(chainrule/jax in $XDG_CACHE_HOME or ~/.cache), so that the next run starts sooner; "
+    "$JAX_COMPILATION_CACHE_DIR names another folder. Also switched off by CHAINRULE_NO_COMPILATION_CACHE=1.",
+)
+@click.option(
+    "--traceback",
+    is_flag=True,
+    envvar="CHAINRULE_TRACEBACK",
+    help="Show the whole traceback of an error. Also switched on by CHAINRULE_TRACEBACK=1.",
+)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show it.")
+@click.pass_obj
+def program(settings: Settings, no_compilation_cache: bool, traceback: bool) -> None:
+    """Deep learning from its mathematics up: every gradient derived by hand."""
+    settings.compilation_cache = not no_compilation_cache
+    settings.traceback = traceback
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command, and return the exit status.
+
+    Args:
+        arguments: the words after ``chainrule``; None: those of the process.
+    """
+    if arguments is None:
+        # The process is ours, and short: a collector that runs seldom saves a tenth of the start.
+        gc.set_threshold(200_000, 50, 50)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    settings = Settings()
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            with program.make_context("chainrule", words or ["--help"], obj=settings) as context:
+                program.invoke(context)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("chainrule: interrupted", err=True)
+        return _INTERRUPTED
+    except (click.ClickException, ValueError, OSError, ModuleNotFoundError) as error:
+        if settings.traceback:
+            raise
+        click.echo(f"chainrule: error: {_one_line(error)}", err=True)
+        return _WRONG_COMMAND if isinstance(error, click.UsageError) else _FAILED
+    return 0
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        message = f"{error.format_message()} See '{error.ctx.command_path} --help'."
+    elif isinstance(error, click.ClickException):
+        message = error.format_message()
+    elif isinstance(error, OSError) and error.strerror is not None:
+        message = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+    else:
+        message = str(error) or type(error).__name__
+    return " ".join(message.split())
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> Any:
+    click.echo(f"chainrule: warning: {' '.join(str(message).split())}", err=True)

@@ -1,0 +1,146 @@
+"""``chainrule check``: put every rule before the referee, and the referee before rules that are wrong on purpose."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chainrule.cli.report import seconds, table
+
+if TYPE_CHECKING:
+    from chainrule.audit import Report
+    from chainrule.audit.mutants import Mutant
+    from chainrule.audit.report import Check
+    from chainrule.cli import Settings
+
+__all__ = ["check"]
+
+
+@click.command()
+@click.option("--only", metavar="NAME", multiple=True, help="Check this rule alone; may be given more than once.")
+@click.option("--json", "as_json", is_flag=True, help="Print every figure as JSON instead of the table.")
+@click.option("--picture", type=click.Path(path_type=Path), help="Write the largest errors as a picture to this file.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the arguments and cotangents that are drawn.")
+@click.pass_obj
+def check(settings: Settings, only: tuple[str, ...], as_json: bool, picture: Path | None, seed: int) -> None:
+    """Check every rule, layer, loss and model, and print its largest relative errors.
+
+    The primal is compared with an independent answer, the pullback with autodiff and with central differences, in float64
+    with random cotangents; further: linearity, tree, shape and dtype, jit, vmap, float32 and bfloat16, residuals, and finite
+    values at the extremes. Then rules that are wrong on purpose go the same way: each must be caught.
+
+    The exit status is 1 if a rule fails, or a wrong one passes.
+    """
+    from chainrule import audit
+    from chainrule.audit import mutants
+
+    if settings.compilation_cache:
+        from chainrule.cli.compilation_cache import use_compilation_cache
+
+        use_compilation_cache()
+    chosen = [entry for name in dict.fromkeys(only) for entry in audit.entries(name)] if only else audit.entries()
+    planted = [] if only else mutants.MUTANTS
+    clock = time.perf_counter()
+    reports: list[Report] = []
+    caught: list[tuple[Mutant, Check | None]] = []
+    for done in _with_progress(_findings(chosen, planted, seed), len(chosen) + len(planted)):
+        if isinstance(done, tuple):
+            caught.append(done)
+        else:
+            reports.append(done)
+    missed = [mutant.name for mutant, failure in caught if failure is None]
+    ok = all(report.ok for report in reports) and not missed
+
+    if as_json:
+        click.echo(json.dumps(_as_data(ok, reports, caught, seed), indent=2))
+    else:
+        _print(reports, caught, missed, time.perf_counter() - clock)
+    if picture is not None:
+        from chainrule import plot
+
+        plot.save(plot.audit_errors(reports), picture)
+    if not ok:
+        click.get_current_context().exit(1)
+
+
+def _findings(chosen: Any, planted: Any, seed: int) -> Iterator[Any]:
+    from chainrule import audit
+    from chainrule.audit import mutants
+
+    yield from audit.check_all(chosen, seed)
+    yield from mutants.check_mutants(planted, seed)
+
+
+def _with_progress(findings: Iterator[Any], total: int) -> Iterator[Any]:
+    """Show how far the checks are, where the standard error is a terminal."""
+    if not sys.stderr.isatty():
+        yield from findings
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(findings, description="checking", total=total, console=Console(stderr=True), transient=True)
+
+
+def _print(reports: list[Report], caught: Any, missed: list[str], elapsed: float) -> None:
+    from chainrule.audit.checks import AUTODIFF, DIFFERENCES, PRIMAL
+
+    def figure(report: Report, name: str) -> str:
+        worst = report.worst(name)
+        return "" if worst is None else "0" if worst == 0 else f"{worst:.1e}"
+
+    rows = [
+        [
+            report.subject,
+            figure(report, AUTODIFF),
+            figure(report, DIFFERENCES),
+            figure(report, PRIMAL),
+            f"{len(report.checks) - len(report.failures)} of {len(report.checks)}",
+            "ok" if report.ok else "FAIL",
+        ]
+        for report in reports
+    ]
+    table(["rule", "autodiff", "differences", "primal", "checks", ""], rows)
+    click.echo()
+    for report in reports:
+        for fault in report.failures:
+            click.echo(f"{report.subject}: {fault.name} ({fault.case}): {fault.figure:.1e}; {fault.detail}")
+    failed = sum(not report.ok for report in reports)
+    checks = sum(len(report.checks) for report in reports)
+    click.echo(
+        f"{len(reports) - failed} of {len(reports)} rules pass {checks} checks; largest relative error "
+        f"{_largest(reports, AUTODIFF):.1e} against autodiff, {_largest(reports, DIFFERENCES):.1e} against differences"
+    )
+    if caught:
+        click.echo(f"{len(caught) - len(missed)} of {len(caught)} rules that are wrong on purpose are caught")
+    for name in missed:
+        click.echo(f"not caught: {name}")
+    click.echo(f"in {seconds(elapsed)}")
+
+
+def _largest(reports: list[Report], name: str) -> float:
+    return max((worst for report in reports if (worst := report.worst(name)) is not None), default=0.0)
+
+
+def _as_data(ok: bool, reports: list[Report], caught: Any, seed: int) -> dict[str, Any]:
+    import jax
+
+    import chainrule
+
+    return {
+        "ok": ok,
+        "chainrule": chainrule.__version__,
+        "jax": jax.__version__,
+        "seed": seed,
+        "rules": [report.to_json() for report in reports],
+        "wrong_on_purpose": [
+            {"name": mutant.name, "caught_by": failure.name if failure is not None else None}
+            for mutant, failure in caught
+        ],
+    }

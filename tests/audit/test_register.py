@@ -1,0 +1,66 @@
+"""Every rule of the register passes every check: the core of the suite."""
+
+import ast
+import inspect
+from pathlib import Path
+
+import pytest
+
+import chainrule
+from chainrule import audit, layers, losses, models, ops
+from chainrule.audit.checks import AUTODIFF, DIFFERENCES, PRIMAL
+from chainrule.layer import Layer, Lifted, StatelessLayer
+from chainrule.rule import Rule
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in audit.entries()])
+def test_rule_passes_every_check(name):
+    (entry,) = audit.entries(name)
+    report = audit.check_entry(entry)
+    assert report.ok, str(report)
+    assert report.worst(AUTODIFF) <= 1e-12
+    assert report.worst(DIFFERENCES) <= 1e-6
+    assert report.worst(PRIMAL) <= 1e-12
+
+
+def test_every_public_rule_is_registered():
+    registered = {entry.rule for entry in audit.entries()}
+    for room in (ops, losses, models):
+        for name in room.__all__:
+            value = getattr(room, name)
+            if isinstance(value, Rule):
+                # The pointwise half of a loss is checked as the loss with the reduction "none".
+                whole = {entry.rule.pointwise for entry in audit.entries() if isinstance(entry.rule, losses.Loss)}
+                assert value in registered | whole, f"{room.__name__}.{name} is in no case of the audit"
+
+
+def test_every_layer_class_is_registered():
+    types = {type(entry.rule) for entry in audit.entries()}
+    public = {getattr(layers, name) for name in layers.__all__}
+    public = {value for value in public if inspect.isclass(value) and issubclass(value, Layer)}
+    assert public, "the room of layers holds no layer"
+    assert public <= types
+    assert {chainrule.compose.Chain, chainrule.compose.Parallel} <= types
+    assert Lifted not in public
+    assert StatelessLayer not in public
+
+
+def test_every_model_is_registered():
+    source = Path(inspect.getfile(audit)).parent / "cases"
+    used = {
+        node.attr
+        for path in source.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "models"
+    }
+    assert {"mlp", "perceptron"} <= used
+
+
+def test_register_refuses_a_name_that_is_taken_and_cases_without_extremes():
+    (entry,) = audit.entries("tanh")
+    with pytest.raises(ValueError, match="tanh is in the register already"):
+        audit.register("tanh", "ops", entry.rule, entry.reference, *entry.cases)
+    with pytest.raises(ValueError, match="a typical and an extreme one"):
+        audit.register("new", "ops", entry.rule, entry.reference, entry.cases[0])
+    with pytest.raises(ValueError, match="no rule 'tann' in the register; it holds sigmoid, tanh"):
+        audit.entries("tann")

@@ -1,0 +1,22 @@
+"""Fixtures that all rooms share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import jax
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def x64() -> Iterator[None]:
+    """Run a test in float64; the configuration is as before afterwards."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A generator of random numbers that starts alike in every test."""
+    return np.random.default_rng(20)
