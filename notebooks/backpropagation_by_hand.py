@@ -611,7 +611,7 @@ print(f"{model.parameter_count(2)} parameters")
 print(f"right on {100 * run.history['accuracy'][-1]:.0f} % of the training points", end=" ")
 print(f"and {100 * run.history['validation_accuracy'][-1]:.0f} % of those held out")
 
-# %%
+# %% picture="boundary"
 figure, panels = plt.subplots(1, 4, figsize=(12, 3.2), sharex=True, sharey=True)
 for axes, (epoch, at_epoch) in zip(panels, pictures.items(), strict=True):
 

@@ -4,12 +4,15 @@ The text, ``NAME.py``, is what is edited. It is run from top to bottom in a fres
 ``NAME.ipynb`` is written beside it, with the outputs. Nothing of the machine gets into the file: no paths, times or
 random cell ids, so that running it again changes nothing where no number has changed.
 
+A cell marked ``# %% picture="NAME"`` also leaves its picture in ``pictures/NAME.png``, for the README to show.
+
 With ``--check`` the lesson is run and nothing is written. The exit status is 1 if a cell fails.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import os
 import sys
@@ -78,6 +81,17 @@ def _clean(notebook: dict) -> None:
         cell["metadata"].pop("execution", None)
 
 
+def write_pictures(notebook: dict) -> None:
+    """Write the pictures of the cells that are marked."""
+    folder = FOLDER / "pictures"
+    for cell in notebook["cells"]:
+        name = cell["metadata"].get("picture")
+        for output in cell.get("outputs", []) if name else []:
+            if "image/png" in output.get("data", {}):
+                folder.mkdir(exist_ok=True)
+                (folder / f"{name}.png").write_bytes(base64.b64decode(output["data"]["image/png"]))
+
+
 def main() -> int:
     """Run the lessons that are named, or all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -99,6 +113,7 @@ def main() -> int:
             continue
         if not arguments.check:
             jupytext.write(notebook, text.with_suffix(".ipynb"))
+            write_pictures(notebook)
         print(f"{text.stem}: {'ran' if arguments.check else 'written'}")
     return int(failed)
 

@@ -14,21 +14,49 @@ against autodiff.
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from chainrule.compose import chain, parallel, residual
-from chainrule.layer import Layer, StatelessLayer
-from chainrule.rule import Rule, rule
+if TYPE_CHECKING:
+    from chainrule.compose import chain, parallel, residual
+    from chainrule.layer import Layer, StatelessLayer
+    from chainrule.rule import Rule
 
 __version__ = "0.1.0"
 
-_ROOMS = ("audit", "data", "layers", "losses", "models", "ops", "optim", "plot", "recipes", "train")
+_ROOMS = (
+    "audit",
+    "compose",
+    "data",
+    "layers",
+    "losses",
+    "models",
+    "ops",
+    "optim",
+    "plot",
+    "recipes",
+    "rule",
+    "train",
+)
+_HOMES = {
+    "Layer": "layer",
+    "Rule": "rule",
+    "StatelessLayer": "layer",
+    "chain": "compose",
+    "parallel": "compose",
+    "residual": "compose",
+}
 
-__all__ = ["Layer", "Rule", "StatelessLayer", "chain", "parallel", "residual", "rule", *_ROOMS]  # noqa: PLE0604
+__all__ = ["Layer", "Rule", "StatelessLayer", "chain", "parallel", "residual", *_ROOMS]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
-    """Import a room when it is first used, so that ``import chainrule`` stays quick."""
+    """Import what is asked for when it is first used: ``import chainrule`` loads nothing, not even JAX."""
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"chainrule.{_HOMES[name]}"), name)
     if name in _ROOMS:
         return importlib.import_module(f"chainrule.{name}")
     raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

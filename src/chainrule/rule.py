@@ -93,9 +93,7 @@ class Rule:
         arrays, given, static = self._bind(args, kwargs)
         faced = self._facing(arrays)
         output, residuals = faced.forward(*arrays, **static)
-        backward = _Backward(
-            faced, tuple(static.items()), _Struct.of(arrays[:given]), _Struct.of(output), len(arrays)
-        )
+        backward = _Backward(faced, tuple(static.items()), _Struct.of(arrays[:given]), _Struct.of(output), len(arrays))
         return output, Partial(backward, residuals)
 
     def by_hand(self, *args: Any, **kwargs: Any) -> Any:

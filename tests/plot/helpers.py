@@ -11,8 +11,6 @@ def texts(figure: Figure) -> list[str]:
 def overlaps(figure: Figure, wanted: list[str]) -> list[tuple[str, str]]:
     """The pairs of the texts that contain one of the wanted, whose boxes overlap once the figure is drawn."""
     figure.canvas.draw()
-    found = [
-        t for t in figure.findobj(Text) if t.get_visible() and any(word in t.get_text() for word in wanted)
-    ]
+    found = [t for t in figure.findobj(Text) if t.get_visible() and any(word in t.get_text() for word in wanted)]
     boxes = [(t.get_text(), t.get_window_extent()) for t in found]
     return [(a, b) for i, (a, one) in enumerate(boxes) for b, other in boxes[i + 1 :] if one.overlaps(other)]

@@ -61,9 +61,7 @@ def test_frames_side_by_side():
 
 
 def test_a_classifier_without_a_boundary_and_a_class_without_examples():
-    figure = decision_boundary(
-        lambda points: np.zeros(len(points)), X, np.zeros(40, int), class_names=["a", "b"]
-    )
+    figure = decision_boundary(lambda points: np.zeros(len(points)), X, np.zeros(40, int), class_names=["a", "b"])
     figure.canvas.draw()
     assert "b" in texts(figure)
 

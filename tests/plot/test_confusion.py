@@ -43,9 +43,7 @@ def test_the_colours_are_for_the_mistakes():
     assert np.ptp(colours[0, 1]) > np.ptp(colours[1, 0]) > 0.1
 
 
-@pytest.mark.parametrize(
-    "names", [["n", "y"], list("0123456789"), ["a long name", "another long name", "third"]]
-)
+@pytest.mark.parametrize("names", [["n", "y"], list("0123456789"), ["a long name", "another long name", "third"]])
 def test_texts_do_not_overlap(names):
     labels = np.arange(5000) % len(names)
     figure = confusion(labels, np.roll(labels, 1), names)

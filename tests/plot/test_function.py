@@ -84,9 +84,7 @@ def test_a_kink_breaks_the_line_and_shows_its_value():
 
 
 def test_a_pole_is_left_out_and_what_is_not_finite_is_a_gap():
-    figure = function_and_derivative(
-        log, -1, 4, title="The logarithm, under a title that is longer than most"
-    )
+    figure = function_and_derivative(log, -1, 4, title="The logarithm, under a title that is longer than most")
     low, high = figure.axes[0].get_ylim()
     assert -10 < low < high < 20
     for line in ("f(x)", "f'(x), by hand"):

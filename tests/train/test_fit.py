@@ -39,7 +39,7 @@ def fit(epochs=3, seed=0, model=None, **options):
 
 
 def assert_same_bits(first, second):
-    jax.tree.map(lambda a, b: np.testing.assert_array_equal(a, b), first.train_state, second.train_state)
+    jax.tree.map(np.testing.assert_array_equal, first.train_state, second.train_state)
     assert first.history == second.history
 
 
@@ -52,7 +52,7 @@ def test_the_same_bits_in_one_program_epoch_by_epoch_and_continued():
 
     begun = fit(epochs=1)
     continued = fit(train_state=begun.train_state)
-    jax.tree.map(lambda a, b: np.testing.assert_array_equal(a, b), whole.train_state, continued.train_state)
+    jax.tree.map(np.testing.assert_array_equal, whole.train_state, continued.train_state)
     assert whole.history["loss"][1:] == continued.history["loss"]
     int(begun.train_state.epoch)  # what was handed in is still there: fit trains a copy
 
@@ -74,7 +74,7 @@ def test_nothing_compiles_the_second_time():
 
 def test_hand_and_autodiff_train_alike():
     training, validation = digits().train, digits().test
-    common = dict(epochs=3, batch_size=64, key=jax.random.key(0))
+    common = {"epochs": 3, "batch_size": 64, "key": jax.random.key(0)}
     model = models.mlp((32, 10))
     runs = {}
     for gradients in ("hand", "autodiff"):
@@ -194,7 +194,7 @@ def test_early_stopping_on_accuracy_waits_for_a_rise():
 def test_params_to_begin_with_are_used_and_survive():
     first = fit(epochs=1)
     begun = fit(epochs=1, params=first.params, optimizer=optim.sgd(0.0))
-    jax.tree.map(lambda a, b: np.testing.assert_array_equal(a, b), first.params, begun.params)
+    jax.tree.map(np.testing.assert_array_equal, first.params, begun.params)
 
 
 def test_an_optax_optimizer_trains():

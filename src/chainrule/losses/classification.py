@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
@@ -96,7 +97,8 @@ def softmax_cross_entropy_backward(
 
 def _one_hot(labels: Array, classes: int) -> Array:
     """True at each label's class. A comparison fuses with what follows; a gather, and its scatter, would not."""
-    return labels[..., None] == lax.broadcasted_iota(labels.dtype, (*labels.shape, classes), labels.ndim)
+    dtype = jax.dtypes.canonicalize_dtype(labels.dtype)  # NumPy's labels are int64, which JAX may not have
+    return labels[..., None] == lax.broadcasted_iota(dtype, (*labels.shape, classes), labels.ndim)
 
 
 def _require_classes(labels: Array, logits: Array) -> None:

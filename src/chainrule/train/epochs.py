@@ -61,9 +61,9 @@ def run_epochs(
     """Train from ``train_state.epoch`` up to epoch ``stop``, and write each epoch's metrics into ``history``.
 
     A pure function, to be compiled, or mapped over learning rates and keys to train side by side; ``fit`` calls it as
-    ``run_epochs_in_place``. One program serves any number of epochs, for ``stop`` is no part of its type: all at once, one by one, or none (to
-    compile it without running it). The bits are the same each way: epoch e draws from ``jax.random.fold_in(key, e)``
-    alone.
+    ``run_epochs_in_place``. One program serves any number of epochs, for ``stop`` is no part of its type: all at once,
+    one by one, or none (to compile it without running it). The bits are the same each way: epoch e draws from
+    ``jax.random.fold_in(key, e)`` alone.
 
     Args:
         model: static, as is ``loss``; equal ones share the program.

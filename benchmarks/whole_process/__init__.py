@@ -1,0 +1,1 @@
+"""Whole programs that train the network of ``chainrule train digits`` in other libraries."""

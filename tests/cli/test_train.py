@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+
+import numpy as np
+import pytest
+
+from chainrule import data
+from chainrule.recipes import RECIPES, images, read_run
+from chainrule.recipes.run_folder import FILES, SUMS
+
+QUICK = ("train", "digits", "--epochs", "6")  # always 6: one compiled program serves all
+
+
+def test_a_run_prints_what_it_does_and_writes_its_folder(run, tmp_path):
+    code, out, err = run(*QUICK, "--seed", "3")
+    assert (code, err) == (0, "")
+    for name in ("device", "data", "model", "parameters", "gradients", "test", "compiling", "training", "run folder"):
+        assert re.search(rf"^{name}  ", out, re.MULTILINE), name
+    assert "derived by hand" in out
+    assert "4,810" in out
+    folder = os.path.join("runs", "digits-seed3")
+    assert out.rstrip().endswith(folder)
+    assert sorted(os.listdir(tmp_path / folder)) == sorted([*FILES, SUMS])
+
+
+def test_options_reach_the_run(run, monkeypatch):
+    seen = []
+
+    def stop(config, _):
+        seen.append(config)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(images, "train_images", stop)
+    options = ["--batch-size", "32", "--learning-rate", "0.02", "--optimizer", "momentum", "--seed", "5"]
+    code, out, _ = run("train", "mnist", "--epochs", "2", *options, "--gradients", "autodiff", "--out", "here")
+    assert code == 130
+    assert "by autodiff" in out
+    assert "2 epochs in batches of 32, momentum at 0.02" in out
+    assert seen == [
+        RECIPES["mnist"].changed(
+            epochs=2, batch_size=32, learning_rate=0.02, optimizer="momentum", seed=5, gradients="autodiff"
+        )
+    ]
+
+
+def test_runs_do_not_overwrite_each_other_and_the_same_seed_gives_the_same_bytes(run, tmp_path):
+    assert run(*QUICK)[0] == 0
+    assert run(*QUICK)[0] == 0
+    first, second = (tmp_path / "runs" / name / "params.safetensors" for name in ("digits-seed0", "digits-seed0-2"))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_folder_given_that_exists_is_refused_before_training(fails, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "thesis.tex").write_text("mine")
+    monkeypatch.setattr(data, "digits", lambda: pytest.fail("it has begun"))
+    code, err = fails(*QUICK, "--out", "here")
+    assert code == 1
+    assert "here exists already, and nothing is overwritten" in err
+    assert (tmp_path / "here" / "thesis.tex").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--learning-rate", "-1"], "learning_rate must be at least 0 and finite, got -1"),
+        (["--learning-rate", "nan"], "learning_rate must be a finite number, got nan"),
+        (["--optimizer", "adamm"], "name must be one of sgd"),
+        (["--batch-size", "1438"], "batch_size must be at most the number of examples, 1437, got 1438"),
+        (["--batch-size", "0"], "batch_size must be a positive integer, got 0"),
+        (["--epochs", "0"], "epochs must be a positive integer, got 0"),
+        (["--seed", "-1"], "seed must be a whole number"),
+        (["--learning-rate", "1e30"], "not finite from epoch 1 on: try a smaller learning rate"),
+    ],
+)
+def test_bad_options_are_one_line_and_leave_nothing(fails, tmp_path, options, words):
+    code, err = fails(*QUICK, *options)
+    assert code == 1
+    assert words in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda x, y: (x[:, :4], y), "must have examples of shape"),
+        (lambda x, y: (x[:-1], y), "x and y must have as many examples"),
+        (lambda x, y: ((x * 16).astype(np.int32), y), "x must be of floating-point numbers"),
+        (lambda x, y: (x, y + 1), "y must be of labels from 0 to 9"),
+        (lambda x, y: (x[:0], y[:0]), "must have at least one example"),
+        (lambda x, y: (np.where(x == 1, np.nan, x).astype(np.float32), y), "x must be finite"),
+    ],
+    ids=["shape", "lengths", "integers", "labels", "empty", "nan"],
+)
+def test_bad_data_are_one_line_and_leave_nothing(fails, tmp_path, monkeypatch, damage, words):
+    good = data.digits()
+    monkeypatch.setattr(data, "digits", lambda: dataclasses.replace(good, train=damage(*good.train)))
+    code, err = fails(*QUICK)
+    assert code == 1
+    assert words in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_data_package_that_is_not_installed_is_named(fails, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    code, err = fails(*QUICK)
+    assert code == 1
+    assert 'scikit-learn, which is not installed: pip install "chainrule[data]"' in err
+
+
+def test_ctrl_c_leaves_nothing(run, tmp_path, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("chainrule.train.fit", interrupt)
+    code, _, err = run(*QUICK)
+    assert (code, err) == (130, "chainrule: interrupted\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_run_says_is_what_its_folder_holds(run, tmp_path):
+    _, out, _ = run(*QUICK, "--out", "here")
+    accuracy = float(re.search(r"^test\s+([\d.]+)", out, re.MULTILINE).group(1))
+    saved = read_run(tmp_path / "here")
+    x, y = data.digits().test
+    assert (saved.probabilities(x).argmax(axis=1) == y).mean() == pytest.approx(accuracy, abs=5e-5)

@@ -1,0 +1,1 @@
+"""Recipes: settings, training, run folders and image files."""

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from chainrule import data
+from chainrule.recipes import RECIPES, images
+from chainrule.recipes.images import train_images
+
+QUICK = RECIPES["digits"].changed(epochs=6)  # as the fixture: one compiled program serves both
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return data.digits()
+
+
+def with_train(dataset, x=None, y=None):
+    old_x, old_y = dataset.train
+    return dataclasses.replace(dataset, train=(old_x if x is None else x, old_y if y is None else y))
+
+
+def test_six_epochs_classify_most_digits(result):
+    assert result.test_accuracy > 0.93
+    assert len(result.run.history["loss"]) == 6
+
+
+def test_test_metrics_are_those_of_the_probabilities(result):
+    _, y = result.dataset.test
+    p = result.test_probabilities
+    assert p.dtype == np.float64
+    np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-12)
+    assert result.test_accuracy == (p.argmax(axis=1) == y).mean()
+    assert result.test_accuracy == pytest.approx(result.run.history["validation_accuracy"][-1], abs=1e-6)
+    # The loss that is trained is smoothed by e = 0.1: (1 - e) times the test loss, and e times the mean over classes.
+    smoothed = 0.9 * result.test_loss + 0.1 * -np.log(p).mean()
+    assert smoothed == pytest.approx(result.run.history["validation_loss"][-1], rel=1e-5)
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(digits):
+    first, again = (train_images(QUICK, digits, progress=False) for _ in range(2))
+    other = train_images(QUICK.changed(seed=1), digits, progress=False)
+    for a, b, c in zip(*(jax.tree.leaves(r.run.params) for r in (first, again, other)), strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert (np.asarray(a) != np.asarray(c)).any()
+
+
+def test_hand_and_autodiff_learn_the_same(digits):
+    hand = train_images(QUICK, digits, progress=False)
+    autodiff = train_images(QUICK.changed(gradients="autodiff"), digits, progress=False)
+    wrong = abs(hand.test_accuracy - autodiff.test_accuracy) * len(digits.test[1])
+    assert wrong < 1.5  # one image at the most
+
+
+def test_weight_decay_reads_0_where_the_optimiser_has_none():
+    config = RECIPES["mnist"]
+    assert images._without_idle_settings(config).weight_decay == 0.1
+    assert images._without_idle_settings(config.changed(optimizer="sgd")).weight_decay == 0
+
+
+def test_the_cosine_schedule_ends_at_0_with_the_last_step():
+    optimizer = images._optimizer(RECIPES["mnist"], 1260)
+    assert float(optimizer.learning_rate(0)) == pytest.approx(3e-3)
+    assert float(optimizer.learning_rate(630)) == pytest.approx(1.5e-3)
+    assert float(optimizer.learning_rate(1260)) == 0
+    assert optimizer.weight_decay == 0.1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"learning_rate": -0.1}, "learning_rate must be at least 0 and finite, got -0.1"),
+        ({"learning_rate": -0.1, "schedule": "cosine"}, "learning_rate must be at least 0 and finite, got -0.1"),
+        ({"optimizer": "adamm"}, "name must be one of sgd, .*, got 'adamm'"),
+        ({"batch_size": 1438}, "batch_size must be at most the number of examples, 1437, got 1438"),
+        ({"label_smoothing": 1.0}, "label_smoothing must be in"),
+        ({"weight_decay": -1.0, "optimizer": "adamw"}, "weight_decay must be at least 0"),
+        ({"data": "weather"}, "data must be one of digits, mnist, got 'weather'"),
+    ],
+)
+def test_settings_that_the_library_refuses(change, message):
+    with pytest.raises(ValueError, match=message):
+        train_images(QUICK.changed(**change), progress=False)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda x, y: (x[:, :, 0], y), "validation data: x must have examples of shape"),
+        (lambda x, y: (x[:-1], y), "x and y must have as many examples, got 1436 and 1437"),
+        (lambda x, y: ((x * 16).astype(np.int32), y), "x must be of floating-point numbers, got int32"),
+        (lambda x, y: (x, np.where(np.arange(len(y)) == 5, 10, y)), r"labels from 0 to 9, got 10 at y\[5\]"),
+        (lambda x, y: (x, y - 1), "labels from 0 to 9, got -1"),
+        (lambda x, y: (x[:0], y[:0]), "must have at least one example"),
+        (lambda x, y: (np.where(x == 1, np.nan, x).astype(np.float32), y), "x must be finite, got NaN or infinity in"),
+    ],
+    ids=["shape", "lengths", "integers", "label above", "label below", "empty", "nan"],
+)
+def test_data_that_the_library_refuses(digits, damage, message):
+    x, y = damage(*digits.train)
+    with pytest.raises(ValueError, match=message):
+        train_images(QUICK, with_train(digits, x, y), progress=False)
+
+
+def test_a_loss_that_does_not_stay_finite_is_an_error(digits):
+    config = QUICK.changed(learning_rate=1e30)
+    with pytest.raises(ValueError, match="loss is not finite from epoch 1 on: try a smaller learning rate"):
+        train_images(config, digits, progress=False)
+
+
+def test_probabilities_do_not_overflow():
+    outputs = np.array([[1e4, -1e4, 0.0], [0.0, 0.0, 0.0]], np.float32)
+    np.testing.assert_allclose(np.exp(images._log_softmax(outputs)), [[1, 0, 0], [1 / 3] * 3], rtol=1e-12)
+
+
+@pytest.mark.slow
+def test_mnist_reaches_its_accuracy():
+    accuracies = [train_images(RECIPES["mnist"].changed(seed=s), progress=False).test_accuracy for s in range(3)]
+    assert np.mean(accuracies) >= 0.96, accuracies
+    assert min(accuracies) >= 0.95, accuracies
+
+
+@pytest.mark.slow
+def test_digits_reach_their_accuracy():
+    accuracies = [train_images(RECIPES["digits"].changed(seed=s), progress=False).test_accuracy for s in range(3)]
+    assert np.mean(accuracies) >= 0.97, accuracies
