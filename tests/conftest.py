@@ -20,3 +20,14 @@ def x64() -> Iterator[None]:
 def rng() -> np.random.Generator:
     """A generator of random numbers that starts alike in every test."""
     return np.random.default_rng(20)
+
+
+@pytest.fixture
+def quick_compilation() -> Iterator[None]:
+    """Compile without optimisation: right where a program runs once. ``pytestmark`` asks for it, a whole module at a time."""
+    before = jax.config.values["jax_disable_most_optimizations"]
+    jax.config.update("jax_disable_most_optimizations", True)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_disable_most_optimizations", before)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, field
 
 import jax
@@ -15,7 +14,9 @@ from chainrule.compose import Chain, Parallel, identity
 from chainrule.layer import Lifted, as_layer
 from chainrule.rule import Static
 
-from .helpers import QUICKLY, assert_hand_is_autodiff, assert_trees_close, random_like
+from .helpers import assert_hand_is_autodiff, assert_trees_close, random_like
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 traces: list[int] = []
 
@@ -297,7 +298,7 @@ def test_one_model_has_the_same_gradients_three_ways(rng):
     params = dense_params(rng, 2, 3), ((), (dense, ())), ((), dense)
     x = jnp.asarray(rng.normal(size=(4, 2)))
 
-    @functools.partial(jax.jit, compiler_options=QUICKLY)
+    @jax.jit
     def gradients(params):
         return [
             jax.grad(lambda params, way=way: jnp.sum(way(params, x) ** 2))(params) for way in (model.by_hand, model)
@@ -436,7 +437,7 @@ def test_by_hand_with_state_is_autodiff(rng):
 
         return jax.grad(value, argnums=(0, 1, 2))(*args[:2], state["mean"])
 
-    assert_trees_close(*jax.jit(lambda: (objective(model.by_hand), objective(model)), compiler_options=QUICKLY)())
+    assert_trees_close(*jax.jit(lambda: (objective(model.by_hand), objective(model)))())
 
 
 def test_stateless_layers_hand_an_empty_state_through():

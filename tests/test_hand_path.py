@@ -15,6 +15,8 @@ from jax._src.interpreters import ad
 from chainrule import chain, layers, losses, models, ops, optim, residual, train
 from chainrule.rule import rule
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 # The names of jax.* that differentiate.
 PUBLIC = [
     "grad",
@@ -122,7 +124,8 @@ def loss_named(name):
 def tiny(loss, seed=0):
     """A network with the activations that go with a loss, and a few examples for it."""
     rng = np.random.default_rng(seed)
-    hidden = [part for name in LOSSES[loss] for part in (layers.Dense(3), ACTIVATIONS[name])]
+    dense = layers.Dense(3, weight_init=layers.zeros)  # quick to compile; the numbers are none of this test's business
+    hidden = [part for name in LOSSES[loss] for part in (dense, ACTIVATIONS[name])]
     model = chain(ops.flatten, *hidden, residual(ops.tanh), layers.Dense(3 if loss in LABELS else 1))
     x = rng.normal(size=(4, 2, 1)).astype(np.float32)
     y = rng.integers(0, 3, 4) if loss in LABELS else rng.integers(0, 2, (4, 1)).astype(np.float32)

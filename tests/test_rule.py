@@ -15,6 +15,8 @@ from chainrule.rule import Static, rule
 
 from .helpers import assert_hand_is_autodiff, assert_trees_close, random_like
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 traces: list[str] = []
 
 

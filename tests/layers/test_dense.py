@@ -12,6 +12,8 @@ from chainrule.layer import _compiled_build
 
 from ..helpers import assert_trees_close
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 def test_params_hold_weight_and_bias():
     params, state = layers.Dense(5).init(jax.random.key(0), 3)

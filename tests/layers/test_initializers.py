@@ -12,7 +12,8 @@ import pytest
 from chainrule import layers
 from chainrule.layers.initializers import Orthogonal, VarianceScaling
 
-from ..helpers import QUICKLY
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 # (scale, which fan): the variance is scale / fan, from the papers.
 FORMULAS = {
@@ -41,7 +42,7 @@ def drawn():
             for shape in SHAPES
         }
 
-    found = jax.jit(lambda key: list(run(key).values()), compiler_options=QUICKLY)(jax.random.key(0))
+    found = jax.jit(lambda key: list(run(key).values()))(jax.random.key(0))
     names = [(name, shape) for name in FORMULAS for shape in SHAPES]
     return {name: np.asarray(values, np.float64) for name, values in zip(names, found, strict=True)}
 
@@ -73,7 +74,7 @@ def test_uniform_weights_fill_their_limits_and_stay_inside(name, shape):
 @pytest.mark.parametrize("shape", [(7, 3), (3, 7), (4, 4), (2, 2, 3, 5), (1, 1)], ids=str)
 def test_orthogonal_has_orthonormal_rows_or_columns(shape):
     with jax.enable_x64(True):
-        draw = jax.jit(Orthogonal(1.5), static_argnums=(1, 2), compiler_options=QUICKLY)
+        draw = jax.jit(Orthogonal(1.5), static_argnums=(1, 2))
         w = np.asarray(draw(jax.random.key(1), shape, jnp.float64))
         assert w.shape == shape
         q = w.reshape(-1, shape[-1]) / 1.5

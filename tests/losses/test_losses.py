@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from chainrule import losses
 
-from ..helpers import QUICKLY, TORCH
+from ..helpers import TORCH
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 ELEMENTWISE = ("mean_squared_error", "mean_absolute_error", "huber", "binary_cross_entropy")
 
@@ -33,7 +35,7 @@ def by_hand():
         return found
 
     with jax.enable_x64(True):
-        found = jax.jit(run, compiler_options=QUICKLY)()
+        found = jax.jit(run)()
         return [(np.asarray(y), d) for y, d in found]
 
 
@@ -160,7 +162,7 @@ def test_binary_cross_entropy_is_cross_entropy_of_two_classes(rng):
 
 
 def test_a_mask_leaves_examples_out():
-    @functools.partial(jax.jit, compiler_options=QUICKLY)
+    @jax.jit
     def run(logits, labels, *weights):
         value, pullback = losses.cross_entropy.vjp(logits, labels, *weights)
         return value, pullback(jnp.ones_like(value))[0]
@@ -222,7 +224,7 @@ def at_the_extremes():
             found[name] = value, pullback(jnp.ones_like(value))[0]
         return found
 
-    return jax.jit(run, compiler_options=QUICKLY)(z, t, logits, soft)
+    return jax.jit(run)(z, t, logits, soft)
 
 
 @pytest.mark.parametrize("name", [*ELEMENTWISE, "cross_entropy", "soft"])

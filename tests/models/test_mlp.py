@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +12,8 @@ from chainrule import chain, layers, models, ops
 from chainrule.compose import Chain
 from chainrule.layer import as_layer
 
-from ..helpers import QUICKLY
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 
 @pytest.mark.parametrize("widths", [(3,), (5, 3), (7, 6, 5, 3)], ids=str)
@@ -65,7 +64,7 @@ def test_signals_keep_their_size_through_many_layers():
     """With He's weights relu halves the variance and the weights double it: 10 layers on, the scale is as it was."""
     model = models.mlp((200,) * 11)
 
-    @functools.partial(jax.jit, compiler_options=QUICKLY)
+    @jax.jit
     def run(key):
         init_key, x_key = jax.random.split(key)
         return model(model.init(init_key, 200)[0], jax.random.normal(x_key, (50, 200)))

@@ -12,6 +12,8 @@ import pytest
 from chainrule import models
 from chainrule.models.perceptron import rosenblatt
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 XOR = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], np.float32), np.array([0, 1, 1, 0])
 
 

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from chainrule import ops
 
-from ..helpers import QUICKLY, TORCH
+from ..helpers import TORCH
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 SIGMOIDS = ["sigmoid", "tanh", "silu", "softplus", "hard_swish"]
 ACTIVATIONS = [*SIGMOIDS, "relu", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh"]
@@ -32,7 +34,7 @@ def by_hand():
         return found
 
     with jax.enable_x64(True):
-        return jax.tree.map(np.asarray, jax.jit(run, compiler_options=QUICKLY)())
+        return jax.tree.map(np.asarray, jax.jit(run)())
 
 
 def named(case):
@@ -70,7 +72,7 @@ def at_the_extremes():
             found[name] = y, pullback(jnp.ones_like(x))[0], pullback(jnp.linspace(-2, 3, x.size, dtype=x.dtype))[0]
         return found
 
-    return jax.tree.map(np.asarray, jax.jit(run, compiler_options=QUICKLY)(EXTREMES))
+    return jax.tree.map(np.asarray, jax.jit(run)(EXTREMES))
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -142,7 +144,7 @@ def test_elu_keeps_its_digits_near_zero():
 def at_nan():
     x = jnp.array([1.0, jnp.nan, -2.0])
 
-    @functools.partial(jax.jit, compiler_options=QUICKLY)
+    @jax.jit
     def run(x):
         found = {}
         for name in ALL:

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from chainrule import ops
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 few = settings(max_examples=12, deadline=None, derandomize=True, database=None)
 shapes = st.sampled_from([((5, 3), 2), ((3,), 2), ((2, 4, 3), 5), ((1, 1), 1), ((0, 3), 2)])
 

@@ -260,11 +260,13 @@ def _classes(model: Layer, x: Any, y: Any) -> int | None:
         return None
     if not (hasattr(x, "dtype") and jnp.issubdtype(x.dtype, jnp.floating)) or x.ndim < 1:
         return None  # check_supervised says what is wrong with x
-    shape = x.shape[1:]
-    dtype = jax.dtypes.canonicalize_dtype(x.dtype)
+    return _output_width(model, x.shape[1:], jax.dtypes.canonicalize_dtype(x.dtype))
 
+
+@functools.lru_cache(maxsize=256)
+def _output_width(model: Layer, in_shape: tuple[int, ...], dtype: Any) -> int:
     def outputs() -> Array:
-        params, state = model.build(jax.random.key(0), shape, dtype)
-        return model(params, jnp.zeros((1, *shape), dtype), state)[0]
+        params, state = model.build(jax.random.key(0), in_shape, dtype)
+        return model(params, jnp.zeros((1, *in_shape), dtype), state)[0]
 
     return int(jax.eval_shape(outputs).shape[-1])
