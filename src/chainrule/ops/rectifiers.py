@@ -27,19 +27,19 @@ def relu(x: Array) -> tuple[Array, Array]:
 
     Derivation: y = x where x > 0, with slope 1; y = 0 elsewhere, with slope 0. At the kink the slope is 0.
 
-    Residuals: y, which is positive exactly where x is (the next layer keeps y as well: it costs no memory twice).
+    Residuals: where x <= 0, one byte a number.
 
     Source: Nair and Hinton, Rectified linear units improve restricted Boltzmann machines, 2010.
     """
     require_floating("relu", x=x)
-    y = jnp.where(x <= 0, jnp.zeros_like(x), x)
-    return y, y
+    off = x <= 0
+    return jnp.where(off, jnp.zeros_like(x), x), off
 
 
 @relu.defbackward
-def relu_backward(y: Array, d_output: Array) -> tuple[Array]:
-    """Compute dL/dx = dL/dy where y > 0, else 0."""
-    return (jnp.where(y <= 0, jnp.zeros_like(d_output), d_output),)
+def relu_backward(off: Array, d_output: Array) -> tuple[Array]:
+    """Compute dL/dx = dL/dy where x > 0, else 0."""
+    return (jnp.where(off, jnp.zeros_like(d_output), d_output),)
 
 
 @rule
