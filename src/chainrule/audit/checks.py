@@ -9,17 +9,29 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from chainrule.audit.compare import difference, structure_fault
+from chainrule.audit.inputs import (
+    FACTORS,
+    QUICKLY,
+    Inputs,
+    by_hand_program,
+    combine,
+    flat,
+    is_float,
+    primal_program,
+    stack,
+    tangents,
+    widened,
+)
 from chainrule.audit.report import Check
-from chainrule.rule import Rule
 
-__all__ = ["CHECKS", "Inputs", "run_checks"]
+__all__ = ["CHECKS", "run_checks"]
 
 STRUCTURE = "tree, shape, dtype"
 PRIMAL = "primal"
@@ -54,83 +66,6 @@ TOLERANCES = {
 }
 
 
-class Inputs:
-    """A rule with the arguments that it is checked on.
-
-    Args:
-        rule: the rule.
-        args: its array arguments, NumPy pytrees; floating-point leaves in float64.
-        static: its static arguments.
-        reference: an independent NumPy function of the same arguments, or None.
-        case: what the arguments are, in a word or two.
-        seed: of the cotangents and directions.
-    """
-
-    def __init__(
-        self,
-        rule: Rule,
-        args: tuple[Any, ...],
-        static: dict[str, Any],
-        reference: Callable[..., Any] | None,
-        case: str,
-        seed: int = 0,
-    ) -> None:
-        self.rule, self.args, self.static, self.reference = rule, args, static, reference
-        self.case, self.seed = case, seed
-
-    @property
-    def items(self) -> tuple[tuple[str, Any], ...]:
-        """The static arguments, hashable."""
-        return tuple(sorted(self.static.items()))
-
-    def cast(self, dtype: Any) -> tuple[Any, ...]:
-        """The arguments with floating-point leaves in this dtype.
-
-        They stay NumPy arrays, as everything here does outside compiled programs: each operation on a JAX array would be a
-        program of its own to compile.
-        """
-        return jax.tree.map(lambda leaf: np.asarray(leaf, dtype) if _is_float(leaf) else np.asarray(leaf), self.args)
-
-    @functools.cached_property
-    def output(self) -> Any:
-        """The output's shapes and dtypes in float64."""
-        return jax.eval_shape(functools.partial(self.rule, **self.static), *self.cast(jnp.float64))
-
-    def cotangent(self, rng: np.random.Generator, dtype: Any = np.float64) -> Any:
-        """A random cotangent of the output: both signs, no two numbers alike."""
-        return jax.tree.map(
-            lambda leaf: (
-                np.asarray(rng.normal(size=leaf.shape), dtype)
-                if jnp.issubdtype(leaf.dtype, jnp.floating)
-                else np.zeros(leaf.shape, jax.dtypes.float0)
-            ),
-            self.output,
-        )
-
-    @functools.cached_property
-    def measured(self) -> _Measured:
-        """Everything that one compiled program can measure, in float64. See ``_every_way``.
-
-        Four cotangents: two random ones, a combination of them, and zero. The combination is large, so a pullback that
-        clips, rounds or squares its cotangent shows as not linear.
-        """
-        rng = np.random.default_rng(self.seed)
-        first, second = self.cotangent(rng), self.cotangent(rng)
-        cotangents = [first, second, _combine(*_FACTORS, first, second), _combine(0.0, 0.0, first, second)]
-        return _Measured(cotangents, *_every_way(self.rule, self.items, self.cast(jnp.float64), cotangents))
-
-
-_FACTORS = (1000.0, -0.001)
-
-
-class _Measured(NamedTuple):
-    cotangents: list[Any]
-    output: Any
-    hand: list[Any]  # the pullback by hand of each cotangent
-    autodiff: list[Any]  # by autodiff, of the first and the third
-    custom: Any  # under jax.vjp of by_hand, of the first
-
-
 def run_checks(inputs: Inputs, checks: tuple[Callable[[Inputs], Iterator[Check]], ...]) -> Iterator[Check]:
     """Run checks on one set of inputs, in float64."""
     with jax.enable_x64(True):
@@ -147,35 +82,6 @@ def _verdict(name: str, inputs: Inputs, figure: float, detail: str = "") -> Chec
     return Check(name, inputs.case, ok, figure, TOLERANCES[name], "" if ok else detail)
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# Values. Compiling is what an audit spends its time on, and each program here runs once: so there are few of them, and
-# they are compiled without optimisation.
-# ----------------------------------------------------------------------------------------------------------------------
-
-_quickly = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1), compiler_options=_quickly)
-def _by_hand(rule: Rule, items: Any, args: Any, cotangent: Any) -> tuple[Any, Any]:
-    output, pullback = rule.vjp(*args, **dict(items))
-    return output, pullback(cotangent)
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1), compiler_options=_quickly)
-def _every_way(rule: Rule, items: Any, args: Any, cotangents: list[Any]) -> tuple[Any, list[Any], list[Any], Any]:
-    """The output, and the cotangents by hand (of each), by autodiff (of the first and third) and by the custom_vjp."""
-    output, pullback = rule.vjp(*args, **dict(items))
-    _, referee = jax.vjp(functools.partial(rule, **dict(items)), *args)
-    _, custom = jax.vjp(functools.partial(rule.by_hand, **dict(items)), *args)
-    hand = [pullback(cotangent) for cotangent in cotangents]
-    return output, hand, [referee(cotangents[0]), referee(cotangents[2])], custom(cotangents[0])
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1), compiler_options=_quickly)
-def _primal(rule: Rule, items: Any, args: Any) -> Any:
-    return rule(*args, **dict(items))
-
-
 def check_structure(inputs: Inputs) -> Iterator[Check]:
     """The pullback returns, for each argument, a cotangent of its tree, shape and dtype; float0 for integers."""
     args = inputs.cast(jnp.float64)
@@ -185,7 +91,7 @@ def check_structure(inputs: Inputs) -> Iterator[Check]:
         return output, pullback(cotangent)
 
     output, cotangents = jax.eval_shape(pull, args, inputs.cotangent(np.random.default_rng(inputs.seed)))
-    fault = structure_fault(output, inputs.output) or structure_fault(cotangents, _tangents(args))
+    fault = structure_fault(output, inputs.output) or structure_fault(cotangents, tangents(args))
     yield _verdict(STRUCTURE, inputs, 1.0 if fault else 0.0, fault)
 
 
@@ -203,8 +109,8 @@ def check_values(inputs: Inputs) -> Iterator[Check]:
     pairs = ((hand[0], autodiff[0]), (hand[2], autodiff[1]))
     yield _verdict(AUTODIFF, inputs, *_worst(difference(*pair) for pair in pairs))
 
-    combined = _combine(*_FACTORS, hand[0], hand[1])
-    nothing = _combine(0.0, 0.0, autodiff[0], autodiff[0])
+    combined = combine(*FACTORS, hand[0], hand[1])
+    nothing = combine(0.0, 0.0, autodiff[0], autodiff[0])
     yield _verdict(LINEARITY, inputs, *_worst([difference(hand[2], combined), difference(hand[3], nothing)]))
     yield _verdict(BY_HAND, inputs, *difference(custom, hand[0]))
 
@@ -227,13 +133,13 @@ def check_differences(inputs: Inputs) -> Iterator[Check]:
     pulled_leaves = jax.tree.leaves(pulled)
     results: list[tuple[float, str]] = [(0.0, "")]
     for position, leaf in enumerate(leaves):
-        if not _is_float(leaf) or leaf.size == 0:
+        if not is_float(leaf) or leaf.size == 0:
             continue
         direction = rng.normal(size=leaf.shape)
 
         def at(h: float, position: int = position, direction: Any = direction) -> np.ndarray:
             moved = [np.asarray(value) + h * direction if i == position else value for i, value in enumerate(leaves)]
-            return _flat(_primal(inputs.rule, inputs.items, jax.tree.unflatten(tree, moved)))
+            return flat(primal_program(inputs.rule, inputs.items, jax.tree.unflatten(tree, moved)))
 
         found = float(np.asarray(pulled_leaves[position]).reshape(-1) @ direction.reshape(-1))
         errors = []
@@ -241,8 +147,8 @@ def check_differences(inputs: Inputs) -> Iterator[Check]:
         for step in (1e-3, 1e-4, 1e-5, 1e-6):
             h = step * max(1.0, float(np.abs(np.asarray(leaf)).max()))
             derivative = (4 * (at(h / 2) - at(-h / 2)) / h - (at(h) - at(-h)) / (2 * h)) / 3
-            expected = float(_flat(cotangent) @ derivative)
-            scale = float(np.linalg.norm(_flat(cotangent)) * np.linalg.norm(derivative)) or 1.0
+            expected = float(flat(cotangent) @ derivative)
+            scale = float(np.linalg.norm(flat(cotangent)) * np.linalg.norm(derivative)) or 1.0
             detail = f"along a random direction of leaf {position}: expected {expected:.6g}, found {found:.6g}"
             errors.append((abs(found - expected) / scale, detail))
             if errors[-1][0] <= TOLERANCES[DIFFERENCES]:
@@ -270,8 +176,8 @@ def check_jit(inputs: Inputs) -> Iterator[Check]:
         traces[1] += 1
         return pullback(cotangent)
 
-    forward_jit = jax.jit(forward, compiler_options=_quickly)
-    apply_jit = jax.jit(apply, compiler_options=_quickly)
+    forward_jit = jax.jit(forward, compiler_options=QUICKLY)
+    apply_jit = jax.jit(apply, compiler_options=QUICKLY)
     output, pullback = forward_jit(*args)
     across = (output, apply_jit(pullback, cotangent))
     yield _verdict(JIT, inputs, *difference(across, (inputs.measured.output, inputs.measured.hand[0])))
@@ -293,22 +199,22 @@ def check_vmap(inputs: Inputs) -> Iterator[Check]:
     lanes = 3
     args = inputs.cast(jnp.float64)
     batch = [
-        jax.tree.map(lambda leaf: np.asarray(leaf * (1 + 0.01 * lane)) if _is_float(leaf) else leaf, args)  # noqa: B023
+        jax.tree.map(lambda leaf: np.asarray(leaf * (1 + 0.01 * lane)) if is_float(leaf) else leaf, args)  # noqa: B023
         for lane in range(lanes)
     ]
     cotangents = [inputs.cotangent(rng) for _ in range(lanes)]
-    stacked_args, stacked_cotangents = _stack(batch), _stack(cotangents)
+    stacked_args, stacked_cotangents = stack(batch), stack(cotangents)
 
     def one(args: Any, cotangent: Any) -> Any:
         output, pullback = inputs.rule.vjp(*args, **inputs.static)
         return output, pullback(cotangent)
 
-    mapped = jax.jit(jax.vmap(one), compiler_options=_quickly)(stacked_args, stacked_cotangents)
+    mapped = jax.jit(jax.vmap(one), compiler_options=QUICKLY)(stacked_args, stacked_cotangents)
     looped = []
     for lane_args, cotangent in zip(batch, cotangents, strict=True):
-        output, pulled = _by_hand(inputs.rule, inputs.items, lane_args, cotangent)
+        output, pulled = by_hand_program(inputs.rule, inputs.items, lane_args, cotangent)
         looped.append((output, pulled))
-    yield _verdict(VMAP, inputs, *difference(mapped, _stack(looped)))
+    yield _verdict(VMAP, inputs, *difference(mapped, stack(looped)))
 
 
 def check_residuals(inputs: Inputs) -> Iterator[Check]:
@@ -379,26 +285,26 @@ def check_dtypes(inputs: Inputs) -> Iterator[Check]:
     for name, dtype in ((FLOAT32, jnp.float32), (BFLOAT16, jnp.bfloat16)):
         args = inputs.cast(dtype)
         cotangent = inputs.cotangent(np.random.default_rng(inputs.seed), dtype)
-        output, found = _by_hand(inputs.rule, inputs.items, args, cotangent)
-        fault = structure_fault(found, _tangents(args))
+        output, found = by_hand_program(inputs.rule, inputs.items, args, cotangent)
+        fault = structure_fault(found, tangents(args))
         if fault:
             yield _verdict(name, inputs, float("inf"), fault)
             continue
-        wide_args, wide_cotangent = _widened(args), _widened(cotangent)  # the rounded numbers, exactly
-        wide_output, expected = _by_hand(inputs.rule, inputs.items, wide_args, wide_cotangent)
-        yield _verdict(name, inputs, *difference(_widened((output, found)), (wide_output, expected)))
+        wide_args, wide_cotangent = widened(args), widened(cotangent)  # the rounded numbers, exactly
+        wide_output, expected = by_hand_program(inputs.rule, inputs.items, wide_args, wide_cotangent)
+        yield _verdict(name, inputs, *difference(widened((output, found)), (wide_output, expected)))
 
 
 def check_extremes(inputs: Inputs) -> Iterator[Check]:
     """In float32, output and cotangents are finite wherever they are finite in float64."""
     args = inputs.cast(jnp.float32)
     cotangent = inputs.cotangent(np.random.default_rng(inputs.seed), jnp.float32)
-    output, found = _by_hand(inputs.rule, inputs.items, args, cotangent)
-    wide_output, expected = _by_hand(inputs.rule, inputs.items, _widened(args), _widened(cotangent))
+    output, found = by_hand_program(inputs.rule, inputs.items, args, cotangent)
+    wide_output, expected = by_hand_program(inputs.rule, inputs.items, widened(args), widened(cotangent))
     faults, detail = 0, ""
     narrow = jax.tree_util.tree_leaves_with_path((output, found))
     for (path, leaf), wide in zip(narrow, jax.tree.leaves((wide_output, expected)), strict=True):
-        if _is_float(leaf):
+        if is_float(leaf):
             values = np.asarray(leaf, np.float64)
             bad = ~np.isfinite(values) & np.isfinite(np.asarray(wide))
             faults += int(bad.sum())
@@ -433,45 +339,6 @@ _NAMES: dict[Callable[[Inputs], Iterator[Check]], str] = {
     check_dtypes: FLOAT32,
     check_extremes: EXTREMES,
 }
-
-
-def _is_float(leaf: Any) -> bool:
-    return bool(jnp.issubdtype(leaf.dtype, jnp.floating))
-
-
-def _tangents(args: Any) -> Any:
-    """What a cotangent of these arguments looks like."""
-    return jax.tree.map(
-        lambda leaf: leaf if _is_float(leaf) else np.zeros(leaf.shape, jax.dtypes.float0),
-        args,
-    )
-
-
-def _widened(tree: Any) -> Any:
-    return jax.tree.map(lambda leaf: np.asarray(leaf).astype(np.float64) if _is_float(leaf) else leaf, tree)
-
-
-def _combine(a: float, b: float, first: Any, second: Any) -> Any:
-    def combine(u: Any, v: Any) -> Any:
-        return np.asarray(a * np.asarray(u) + b * np.asarray(v)) if _is_float(u) else u
-
-    return jax.tree.map(combine, first, second)
-
-
-def _stack(trees: list[Any]) -> Any:
-    return jax.tree.map(
-        lambda *leaves: (
-            np.zeros((len(leaves), *leaves[0].shape), jax.dtypes.float0)
-            if leaves[0].dtype == jax.dtypes.float0
-            else np.stack(leaves)
-        ),
-        *trees,
-    )
-
-
-def _flat(tree: Any) -> np.ndarray:
-    leaves = [np.asarray(leaf, np.float64).reshape(-1) for leaf in jax.tree.leaves(tree) if _is_float(leaf)]
-    return np.concatenate(leaves) if leaves else np.zeros(0)
 
 
 def _worst(results: Any) -> tuple[float, str]:

@@ -28,12 +28,12 @@ from chainrule.audit.checks import (
     RETRACE,
     STRUCTURE,
     VMAP,
-    Inputs,
     check_extremes,
     run_checks,
 )
-from chainrule.audit.registry import in_threads
+from chainrule.audit.inputs import Inputs
 from chainrule.audit.report import Check
+from chainrule.audit.run import in_threads
 from chainrule.compose import Chain, Parallel, chain, parallel, residual
 from chainrule.layers import Dense
 from chainrule.rule import Rule, Static, rule

@@ -18,16 +18,16 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from .adagrad import adagrad
-from .adam import adam, adamw, nadam
-from .averaging import ema
-from .chain import chain
-from .clipping import clip_by_global_norm, clip_by_value, global_norm
-from .lion import lion
-from .optimizer import Hyperparameters, Optimizer, apply_updates
-from .rmsprop import rmsprop
-from .schedules import Schedule, constant, cosine, exponential, one_cycle, step
-from .sgd import momentum, nesterov, sgd
+from chainrule.optim.adagrad import adagrad
+from chainrule.optim.adam import adam, adamw, nadam
+from chainrule.optim.averaging import ema
+from chainrule.optim.chain import chain
+from chainrule.optim.clipping import clip_by_global_norm, clip_by_value, global_norm
+from chainrule.optim.lion import lion
+from chainrule.optim.optimizer import Hyperparameters, Optimizer, apply_updates
+from chainrule.optim.rmsprop import rmsprop
+from chainrule.optim.schedules import Schedule, constant, cosine, exponential, one_cycle, step
+from chainrule.optim.sgd import momentum, nesterov, sgd
 
 __all__ = [
     "OPTIMIZERS",

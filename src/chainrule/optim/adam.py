@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from .leaves import bias_correction, first, following, full_like, leafwise, scalar, work_dtype
-from .optimizer import Optimizer, rate_at, require, require_rate
-from .weight_decay import as_mask, decayed_leaves, require_weight_decay
+from chainrule.optim.leaves import bias_correction, first, following, full_like, leafwise, scalar, work_dtype
+from chainrule.optim.optimizer import Optimizer, rate_at, require, require_rate
+from chainrule.optim.weight_decay import as_mask, decayed_leaves, require_weight_decay
 
 __all__ = ["Adam", "AdamState", "Adamw", "Nadam", "NadamState", "adam", "adamw", "nadam"]
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import jax
 
-from .leaves import bias_correction, first, following, full_like, leafwise, scalar
-from .optimizer import Hyperparameters, require
+from chainrule.optim.leaves import bias_correction, first, following, full_like, leafwise, scalar
+from chainrule.optim.optimizer import Hyperparameters, require
 
 __all__ = ["Ema", "EmaState", "ema"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .optimizer import Optimizer
+from chainrule.optim.optimizer import Optimizer
 
 __all__ = ["Chain", "Pair", "as_optimizer", "chain"]
 

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from .leaves import leafwise, require_floating_leaves, scalar, work_dtype
-from .optimizer import Optimizer, require
+from chainrule.optim.leaves import leafwise, require_floating_leaves, scalar, work_dtype
+from chainrule.optim.optimizer import Optimizer, require
 
 __all__ = [
     "ClipByGlobalNorm",

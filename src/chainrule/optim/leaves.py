@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..checks import describe, is_concrete
+from chainrule.checks import describe, is_concrete
 
 __all__ = [
     "bias_correction",

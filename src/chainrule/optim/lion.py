@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from .leaves import first, following, full_like, leafwise, scalar
-from .optimizer import Optimizer, rate_at, require, require_rate
-from .weight_decay import as_mask, decayed_leaves, require_weight_decay
+from chainrule.optim.leaves import first, following, full_like, leafwise, scalar
+from chainrule.optim.optimizer import Optimizer, rate_at, require, require_rate
+from chainrule.optim.weight_decay import as_mask, decayed_leaves, require_weight_decay
 
 __all__ = ["Lion", "LionState", "lion"]
 

@@ -27,8 +27,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import GetAttrKey
 
-from ..checks import describe, is_concrete
-from .leaves import require_alike, work_dtype
+from chainrule.checks import describe, is_concrete
+from chainrule.optim.leaves import require_alike, work_dtype
 
 __all__ = ["Hyperparameters", "Optimizer", "apply_updates", "rate_at", "require", "require_rate"]
 

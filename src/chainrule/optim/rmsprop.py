@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from .leaves import first, following, full_like, leafwise, scalar
-from .optimizer import Optimizer, rate_at, require, require_rate
+from chainrule.optim.leaves import first, following, full_like, leafwise, scalar
+from chainrule.optim.optimizer import Optimizer, rate_at, require, require_rate
 
 __all__ = ["Rmsprop", "RmspropState", "rmsprop"]
 

@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from ..checks import is_concrete
-from .optimizer import Hyperparameters, require
+from chainrule.checks import is_concrete
+from chainrule.optim.optimizer import Hyperparameters, require
 
 __all__ = ["Schedule", "constant", "cosine", "exponential", "one_cycle", "step"]
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import jax
 
-from .leaves import first, following, full_like, leafwise, require_floating_leaves, scalar
-from .optimizer import Optimizer, rate_at, require, require_rate
+from chainrule.optim.leaves import first, following, full_like, leafwise, require_floating_leaves, scalar
+from chainrule.optim.optimizer import Optimizer, rate_at, require, require_rate
 
 __all__ = ["Momentum", "MomentumState", "Nesterov", "Sgd", "SgdState", "momentum", "nesterov", "sgd"]
 

@@ -11,8 +11,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..checks import is_concrete
-from .optimizer import require
+from chainrule.checks import is_concrete
+from chainrule.optim.optimizer import require
 
 __all__ = ["Mask", "as_mask", "decayed_leaves", "require_weight_decay"]
 
