@@ -6,8 +6,9 @@ caller.
 
 ::
 
-    opt = optim.chain(optim.clip_by_global_norm(1.0), optim.adam(optim.cosine(1e-3, steps=1000,
-    warmup_steps=100))) state = opt.init(params)
+    rate = optim.cosine(1e-3, steps=1000, warmup_steps=100)
+    opt = optim.chain(optim.clip_by_global_norm(1.0), optim.adam(rate))
+    state = opt.init(params)
     updates, state = opt.update(grads, state, params)
     params = optim.apply_updates(params, updates)
 """
@@ -75,8 +76,7 @@ def by_name(name: str, learning_rate: Any, **options: Any) -> Optimizer:
     """Make an optimiser from its name: ``by_name("adam", 1e-3, b1=0.8)`` is ``adam(1e-3, b1=0.8)``.
 
     Raises:
-        ValueError: a name that is none of :data:`OPTIMIZERS`, or an option that the optimiser does not have;
-        the message
+        ValueError: a name that is none of :data:`OPTIMIZERS`, or an option that the optimiser does not have; the message
             lists those there are.
     """
     if name not in OPTIMIZERS:

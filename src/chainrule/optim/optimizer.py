@@ -38,11 +38,9 @@ class Hyperparameters:
 
     A subclass is registered when it is defined. Each field is a child of the pytree or static:
 
-    - static: a plain callable (a mask, a schedule of Optax), which must be hashable; and a Python number,
-    bool or
+    - static: a plain callable (a mask, a schedule of Optax), which must be hashable; and a Python number, bool or
       string, unless the field's name is in ``always_leaves``. Two records built alike have equal treedefs.
-    - a child: everything else, so arrays, tracers, schedules of this package (which are pytrees themselves),
-    and
+    - a child: everything else, so arrays, tracers, schedules of this package (which are pytrees themselves), and
       whatever value a field in ``always_leaves`` has.
 
     Building one from its leaves checks nothing: inside JAX the leaves may be anything, such as ``object()``.
