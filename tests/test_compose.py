@@ -680,3 +680,13 @@ def test_parallel_refuses_no_rules_and_an_unknown_way_to_combine():
         parallel()
     with pytest.raises(ValueError, match="combine must be 'sum' or 'concatenate', got 'product'"):
         parallel(ops.relu, combine="product")
+
+
+def test_a_rule_of_two_arrays_is_no_layer():
+    with pytest.raises(TypeError, match="affine takes the arguments x, weight; only a rule of one array"):
+        chain(ops.affine)
+
+
+def test_a_sum_of_unequal_shapes_is_refused_when_it_is_built():
+    with pytest.raises(ValueError, match="equal shapes"):
+        residual(layers.Dense(4)).init(jax.random.key(0), 3)

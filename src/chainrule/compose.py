@@ -163,7 +163,9 @@ class Parallel(_Compound):
             layer.build(jax.random.fold_in(key, position), in_shape, dtype)
             for position, layer in enumerate(self.layers)
         ]
-        return tuple(params for params, _ in built), tuple(state for _, state in built)
+        params, state = tuple(params for params, _ in built), tuple(state for _, state in built)
+        self.out_shape(params, state, in_shape, dtype)  # outputs that cannot be combined are refused here
+        return params, state
 
     def forward(
         self, params: Any, x: Any, state: Any = None, key: Any = None, *, train: bool = False

@@ -176,5 +176,10 @@ def as_layer(rule: Rule) -> Layer:
     if isinstance(rule, Layer):
         return rule
     if isinstance(rule, Rule):
+        required = [p.name for p in rule.signature.parameters.values() if p.default is p.empty]
+        if len(required) != 1:
+            raise TypeError(
+                f"{rule.name} takes the arguments {', '.join(required)}; only a rule of one array can be a layer"
+            )
         return Lifted(rule)
     raise TypeError(f"expected a chainrule layer or rule, got {rule!r}")

@@ -1,6 +1,7 @@
 """The audit of a user's own rule, its report, and how far apart it says that two values are."""
 
 import json
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +10,7 @@ import pytest
 
 from chainrule import audit, layers, ops, plot
 from chainrule.audit.compare import difference, structure_fault
+from chainrule.layer import Layer
 from chainrule.rule import rule
 
 RNG = np.random.default_rng(0)
@@ -61,6 +63,45 @@ def test_float32_arguments_are_checked_in_float64_and_change_no_configuration():
     report = audit.audit(ops.softmax, jnp.asarray(X, jnp.float32), axis=0)
     assert report.ok, str(report)
     assert not jax.config.jax_enable_x64
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """A layer with a key, and a state of integers."""
+
+    def build(self, key, in_shape, dtype):
+        return (), jnp.zeros((), jnp.int32)
+
+    def forward(self, params, x, state=None, key=None, *, train=False):
+        kept = jax.random.bernoulli(key, 0.5, x.shape) if train else jnp.ones(x.shape, bool)
+        return (jnp.where(kept, 2 * x, 0), state + 1), kept
+
+    def backward(self, kept, d_output, *, train=False):
+        return (), jnp.where(kept, 2 * d_output[0], 0), d_output[1], None
+
+
+def test_keys_and_states_of_integers_are_audited_too():
+    report = audit.audit(Dropout(), (), X, jnp.asarray(0, jnp.int32), jax.random.key(1), train=True)
+    assert report.ok, str(report)
+
+
+@pytest.mark.parametrize("x", [np.full(3, np.nan), np.zeros(3), np.zeros((0, 3))], ids=["NaN", "0", "empty"])
+def test_arguments_that_tell_nothing_prove_nothing(x):
+    @rule
+    def square(x):
+        return x * x, x
+
+    square.defbackward(lambda x, d_output: (7 * x * d_output,))
+    report = audit.audit(square, x)
+    assert not report.ok
+    assert "nothing is proved" in str(report)
+
+
+def test_what_cannot_be_audited_is_refused():
+    with pytest.raises(TypeError, match="rule must be a chainrule rule"):
+        audit.audit(np.sin, X)
+    with pytest.raises(ValueError, match="real numbers, got complex"):
+        audit.audit(ops.tanh, X + 1j)
 
 
 def test_a_report_without_checks_proves_nothing():

@@ -117,3 +117,8 @@ def test_a_wrong_init_is_refused():
     for no_key in (0, jax.random.split(key), jax.random.key_data(key)):
         with pytest.raises(ValueError, match="key must be a single random key"):
             dense.init(no_key, 3)
+
+
+def test_torch_s_order_of_arguments_is_refused():
+    with pytest.raises(ValueError, match="bias must be True or False, got 4; in_features are found from the data"):
+        layers.Dense(3, 4)

@@ -341,3 +341,17 @@ def test_labels_out_of_range_are_nan_in_a_compiled_program():
 def test_logits_and_labels_that_do_not_fit_are_refused(logits, labels, message):
     with pytest.raises(ValueError, match=message):
         losses.cross_entropy(logits, labels)
+
+
+@pytest.mark.parametrize(("dtype", "classes"), [(np.uint8, 256), (np.int8, 128), (np.uint16, 300)])
+def test_narrow_labels_do_not_wrap(dtype, classes):
+    labels = np.array([3, classes - 1], dtype)
+    loss, pullback = jax.jit(losses.cross_entropy.vjp)(jnp.zeros((2, classes)), labels)
+    np.testing.assert_allclose(loss, np.log(classes), rtol=1e-6)
+    d_logits, _ = pullback(1.0)
+    np.testing.assert_allclose(d_logits[1, classes - 1], (1 / classes - 1) / 2, rtol=1e-6)
+
+
+def test_the_mean_of_many_losses_in_half_precision_does_not_overflow():
+    predictions, targets = jnp.full(70_000, 2, jnp.float16), jnp.zeros(70_000, jnp.float16)
+    assert losses.mean_squared_error(predictions, targets) == 4.0

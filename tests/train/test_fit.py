@@ -134,6 +134,17 @@ def test_metrics_are_those_of_the_whole_data():
     assert float(evaluated["loss"]) == pytest.approx(loss, rel=1e-5)
 
 
+def test_evaluation_refuses_lengths_that_differ_and_nothing():
+    run = fit(epochs=1)
+    x, y = digits().test
+    with pytest.raises(ValueError, match="as many examples, at least one, got 360 and 10"):
+        train.evaluate(run.model, losses.cross_entropy, run.params, run.state, x, y[:10])
+    with pytest.raises(ValueError, match="at least one example, got none"):
+        train.predict(run.model, run.params, run.state, x[:0])
+    with pytest.raises(ValueError, match="key must be a single random key"):
+        train.fit(run.model, losses.cross_entropy, optim.sgd(0.1), (x, y), epochs=1, key=0)
+
+
 def test_evaluation_in_parts_is_evaluation_of_the_whole(monkeypatch):
     run = fit(epochs=1)
     x, y = digits().test
@@ -189,6 +200,8 @@ def test_early_stopping_on_accuracy_waits_for_a_rise():
     assert not stopping.improves(0.505, 0.5)
     assert train.EarlyStopping(patience=1).improves(0.4, 0.5)
     assert train.EarlyStopping(patience=1).improves(0.4, float("nan"))
+    assert not train.EarlyStopping(patience=1).improves(float("nan"), float("nan"))
+    assert not train.EarlyStopping(patience=1).improves(float("nan"), 0.4)
 
 
 def test_params_to_begin_with_are_used_and_survive():
@@ -291,6 +304,12 @@ def _numbers():
         ({"early_stopping": train.EarlyStopping(1), "validation": None}, "monitor must be one of loss, accuracy, got"),
         ({"validation": (np.ones((4, 7), np.float32), np.zeros(4, np.int32))}, r"examples of shape \[8, 8, 1\]"),
         ({"model": models.mlp((8, 3))}, "labels from 0 to 2, got"),
+        ({"model": ops.relu}, "model must be a layer"),
+        ({"loss": lambda outputs, y: 0.0}, "loss must be a rule"),
+        ({"loss": losses.cross_entropy.bind(reduction="none")}, "loss must return one number"),
+        ({"loss": losses.mean_squared_error}, "targets must be of floating-point numbers, got int32"),
+        ({"early_stopping": 3}, "early_stopping must be train.EarlyStopping"),
+        ({"data": (1, 2, 3)}, r"data must be a pair \(x, y\)"),
     ],
 )
 def test_bad_options_are_refused(options, message):
@@ -316,8 +335,12 @@ def test_bad_data_are_refused(spoil, message):
 
 def test_params_of_another_model_are_refused():
     other, _ = models.mlp((9, 10)).init(jax.random.key(0), (8, 8, 1))
-    with pytest.raises(ValueError, match="params must be those of the model"):
+    with pytest.raises(ValueError, match=r"params must be those of the model and the optimiser.*float32\[9\]"):
         fit(params=other)
+    with pytest.raises(ValueError, match=r"train_state must be those .*params\[1\]\['bias'\] is float32\[8\]"):
+        fit(train_state=fit(epochs=1).train_state, model=models.mlp((9, 10)))
+    with pytest.raises(ValueError, match="train_state must be those of the model and the optimiser"):
+        fit(train_state=fit(epochs=1).train_state, optimizer=optim.sgd(0.1))
     done = fit(epochs=1).train_state
     with pytest.raises(ValueError, match="not both"):
         fit(params=other, train_state=done)

@@ -47,6 +47,7 @@ EXTREMES = "finite at the extremes"
 RESIDUALS = "residuals used"
 PURE = "no JAX derivative"
 RETRACE = "no retrace"
+INFORMATIVE = "arguments that tell"
 
 TOLERANCES = {
     STRUCTURE: 0.0,
@@ -63,6 +64,7 @@ TOLERANCES = {
     RESIDUALS: 0.0,
     PURE: 0.0,
     RETRACE: 0.0,
+    INFORMATIVE: 0.0,
 }
 
 
@@ -222,10 +224,8 @@ def check_residuals(inputs: Inputs) -> Iterator[Check]:
     args = inputs.cast(jnp.float64)
     _, pullback = jax.eval_shape(lambda *args: inputs.rule.vjp(*args, **inputs.static), *args)
     residuals = pullback.args
-    cotangent = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), inputs.output)
-    jaxpr = jax.make_jaxpr(lambda residuals, cotangent: pullback.func(*residuals, cotangent))(
-        residuals, cotangent
-    ).jaxpr
+    cotangent = inputs.cotangent(np.random.default_rng(inputs.seed))
+    jaxpr = jax.make_jaxpr(lambda residuals: pullback.func(*residuals, cotangent))(residuals).jaxpr
     live = {variable for variable in jaxpr.outvars if not hasattr(variable, "val")}
     for equation in reversed(jaxpr.eqns):
         if any(variable in live for variable in equation.outvars):
@@ -315,6 +315,14 @@ def check_extremes(inputs: Inputs) -> Iterator[Check]:
     yield _verdict(EXTREMES, inputs, float(faults), detail)
 
 
+def check_informative(inputs: Inputs) -> Iterator[Check]:
+    """The derivative is somewhere finite and not 0: where it is not, right and wrong rules look alike."""
+    leaves = [leaf for leaf in jax.tree.leaves(inputs.measured.autodiff) if is_float(leaf)]
+    told = any(np.any(np.isfinite(np.asarray(leaf)) & (np.asarray(leaf) != 0)) for leaf in leaves)
+    detail = "the derivative is 0, not finite or empty at these arguments: nothing is proved"
+    yield _verdict(INFORMATIVE, inputs, 0.0 if told else 1.0, detail)
+
+
 CHECKS: tuple[Callable[[Inputs], Iterator[Check]], ...] = (
     check_structure,
     check_primal,
@@ -338,6 +346,7 @@ _NAMES: dict[Callable[[Inputs], Iterator[Check]], str] = {
     check_pure: PURE,
     check_dtypes: FLOAT32,
     check_extremes: EXTREMES,
+    check_informative: INFORMATIVE,
 }
 
 

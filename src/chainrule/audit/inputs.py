@@ -95,7 +95,7 @@ class Inputs:
         They stay NumPy arrays, as everything here does outside compiled programs: each operation on a JAX array would be a
         program of its own to compile.
         """
-        return jax.tree.map(lambda leaf: np.asarray(leaf, dtype) if is_float(leaf) else np.asarray(leaf), self.args)
+        return jax.tree.map(lambda leaf: np.asarray(leaf, dtype) if is_float(leaf) else leaf, self.args)
 
     @functools.cached_property
     def output(self) -> Any:
@@ -172,6 +172,8 @@ def stack(trees: list[Any]) -> Any:
         lambda *leaves: (
             np.zeros((len(leaves), *leaves[0].shape), jax.dtypes.float0)
             if leaves[0].dtype == jax.dtypes.float0
+            else jnp.stack(leaves)
+            if jnp.issubdtype(leaves[0].dtype, jax.dtypes.prng_key)
             else np.stack(leaves)
         ),
         *trees,

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 import chainrule.audit.cases  # noqa: F401  (its modules fill the register)
@@ -15,6 +16,7 @@ from chainrule.audit.checks import (
     CHECKS,
     check_differences,
     check_extremes,
+    check_informative,
     check_primal,
     check_structure,
     check_values,
@@ -90,10 +92,16 @@ def audit(rule: Rule, *args: Any, reference: Callable[..., Any] | None = None, s
         seed: of the random cotangents and directions.
         static: its static arguments.
     """
+    if not isinstance(rule, Rule):
+        raise TypeError(f"audit: rule must be a chainrule rule, layer or model, got {rule!r}")
 
     def wide(leaf: Any) -> Any:
+        if jnp.issubdtype(jax.dtypes.result_type(leaf), jax.dtypes.prng_key):
+            return leaf
+        if jnp.issubdtype(jax.dtypes.result_type(leaf), jnp.complexfloating):
+            raise ValueError("audit: arguments must be of real numbers, got complex ones")
         array = np.asarray(leaf)
-        return array.astype(np.float64) if np.issubdtype(array.dtype, np.inexact) or array.dtype.kind == "V" else array
+        return array.astype(np.float64) if jnp.issubdtype(array.dtype, jnp.floating) else array
 
     inputs = Inputs(rule, jax.tree.map(wide, args), static, reference, "given arguments", seed)
-    return Report(rule.name, tuple(run_checks(inputs, CHECKS)))
+    return Report(rule.name, tuple(run_checks(inputs, (*CHECKS, check_informative))))

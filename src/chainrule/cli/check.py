@@ -40,6 +40,8 @@ def check(settings: Settings, only: tuple[str, ...], as_json: bool, picture: Pat
     from chainrule import audit
     from chainrule.audit import mutants
 
+    if picture is not None and (picture.suffix.lower() != ".png" or not picture.parent.is_dir()):
+        raise ValueError(f"--picture must be a .png in a folder that exists, got {picture}")
     if settings.compilation_cache:
         from chainrule.cli.compilation_cache import use_compilation_cache
 

@@ -34,6 +34,10 @@ class Dense(StatelessLayer):
     def __post_init__(self) -> None:
         if not isinstance(self.out_features, int) or self.out_features < 1:
             raise ValueError(f"out_features must be a positive integer, got {self.out_features!r}")
+        if not isinstance(self.bias, bool):
+            raise ValueError(
+                f"bias must be True or False, got {self.bias!r}; in_features are found from the data, not given"
+            )
 
     def build(self, key: Array, in_shape: tuple[int, ...], dtype: DTypeLike) -> tuple[dict[str, Array], tuple[()]]:
         """Draw the weight, and make the bias, for examples of shape (..., in_features)."""

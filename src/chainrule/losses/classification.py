@@ -40,7 +40,7 @@ def softmax_cross_entropy(
     dl/dq = (1 - e) (-log p) + e mean_c(-log p_c).
 
     A label outside [0, classes) is refused where its value can be seen; inside a compiled program, where it cannot, the
-    example's loss is NaN.
+    example's loss is NaN, whatever its weight: an example that is masked needs a label in range all the same.
 
     Residuals: p and the labels for integer labels; log p and the smoothed q for probabilities.
 
@@ -60,6 +60,8 @@ def softmax_cross_entropy(
 
     if jnp.issubdtype(labels.dtype, jnp.integer):
         _require_classes(labels, logits)
+        # In a byte, 256 classes would wrap round to 0.
+        labels = jnp.asarray(labels, jax.dtypes.canonicalize_dtype(jnp.promote_types(labels.dtype, jnp.int32)))
         here = _one_hot(labels, classes)
         picked = jnp.sum(jnp.where(here, shifted, 0), -1)
         if label_smoothing:
@@ -97,8 +99,7 @@ def softmax_cross_entropy_backward(
 
 def _one_hot(labels: Array, classes: int) -> Array:
     """True at each label's class. A comparison fuses with what follows; a gather, and its scatter, would not."""
-    dtype = jax.dtypes.canonicalize_dtype(labels.dtype)  # NumPy's labels are int64, which JAX may not have
-    return labels[..., None] == lax.broadcasted_iota(dtype, (*labels.shape, classes), labels.ndim)
+    return labels[..., None] == lax.broadcasted_iota(labels.dtype, (*labels.shape, classes), labels.ndim)
 
 
 def _require_classes(labels: Array, logits: Array) -> None:

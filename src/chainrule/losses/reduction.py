@@ -52,8 +52,7 @@ def reduce(losses: Array, weights: Array | None = None, *, reduction: str = "mea
         residuals: tuple[Any, ...] = (Static(losses.shape),)
         if reduction == "none":
             return losses, residuals
-        total = jnp.sum(losses)
-        return (total / max(losses.size, 1) if reduction == "mean" else total), residuals
+        return (jnp.mean(losses) if reduction == "mean" else jnp.sum(losses)), residuals
     require_same_shape("weights of a loss", losses=losses, weights=weights)
     require_same_dtype("weights of a loss", losses=losses, weights=weights)
     weighted = weights * losses

@@ -130,13 +130,25 @@ def empty_history(epochs: int, names: list[str]) -> Metrics:
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def evaluate(model: Layer, loss: Rule, params: Any, state: Any, x: Array, y: Array) -> Metrics:
-    """Compute the mean loss, and for integer labels the accuracy, over all examples, in evaluation mode."""
+    """Compute the mean loss, and for integer labels the accuracy, over all examples, in evaluation mode.
+
+    Raises:
+        ValueError: for no examples, or x and y of different lengths.
+    """
+    if x.shape[:1] != y.shape[:1] or not x.shape[0]:
+        raise ValueError(f"evaluate: x and y must have as many examples, at least one, got {len(x)} and {len(y)}")
     return _evaluate(model, loss, params, state, x, y)
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def predict(model: Layer, params: Any, state: Any, x: Array) -> Array:
-    """Compute the outputs for all examples, (n, ...), in evaluation mode, some at a time."""
+    """Compute the outputs for all examples, (n, ...), in evaluation mode, some at a time.
+
+    Raises:
+        ValueError: for no examples.
+    """
+    if not x.shape[0]:
+        raise ValueError("predict: x must hold at least one example, got none")
     outputs = [
         model(params, x[first : first + _EVALUATION_BATCH], state)[0]
         for first in range(0, x.shape[0], _EVALUATION_BATCH)

@@ -51,8 +51,8 @@ class EarlyStopping:
 
     def improves(self, value: float, best: float) -> bool:
         """Whether a value beats the best so far."""
-        if np.isnan(best):
-            return True
+        if np.isnan(value) or np.isnan(best):
+            return bool(np.isnan(best) and not np.isnan(value))
         gain = value - best if self.monitor.endswith("accuracy") else best - value
         return bool(gain > self.min_delta)
 
@@ -132,8 +132,9 @@ def fit(
         ValueError: naming the argument, for data that are empty, of different lengths, not finite, or of integers; labels
             out of range; a batch size above the number of examples; an unknown ``gradients``.
     """
+    _require_kinds(model, loss, data, key, early_stopping)
     x, y = data
-    batch_size = _check(model, data, validation, epochs, batch_size, gradients)
+    batch_size = _check(model, loss, data, validation, epochs, batch_size, gradients)
     if train_state is not None and params is not None:
         raise ValueError("give train_state or params, not both")
     if early_stopping is not None and early_stopping.monitor not in (monitors := metric_names(y, validation)):
@@ -214,18 +215,47 @@ def _begin(
 ) -> TrainState:
     """The state to train from: a copy of what was given, for training gives its memory away, or a new one."""
     if train_state is not None:
+        fresh = jax.eval_shape(functools.partial(start, model, optimizer, x.shape[1:], x.dtype), key)
+        _require_alike("train_state", train_state, fresh)
         return jax.tree.map(jnp.copy, train_state)
     fresh = start(model, optimizer, x.shape[1:], x.dtype, key)
     if params is None:
         return fresh
-    expected, found = jax.tree.map(describe, fresh.params), jax.tree.map(describe, params)
-    if expected != found:
-        raise ValueError(f"params must be those of the model, {expected}, got {found}")
+    _require_alike("params", params, fresh.params)
     return start_from(optimizer, jax.tree.map(jnp.copy, params), fresh.state)
+
+
+def _require_alike(name: str, found: Any, expected: Any) -> None:
+    """Refuse a tree of other arrays than the model and the optimiser have."""
+    if jax.tree.map(describe, found) != jax.tree.map(describe, expected):
+        paths = dict(jax.tree_util.tree_leaves_with_path(expected))
+        wrong = [
+            f"{jax.tree_util.keystr(path)} is {describe(leaf)}"
+            for path, leaf in jax.tree_util.tree_leaves_with_path(found)
+            if path not in paths or describe(paths[path]) != describe(leaf)
+        ]
+        detail = f": {wrong[0]}" if wrong else f" in another tree, {type(found).__name__}"
+        raise ValueError(f"{name} must be those of the model and the optimiser, got others{detail}")
+
+
+def _require_kinds(model: Any, loss: Any, data: Any, key: Any, early_stopping: Any) -> None:
+    """Refuse arguments that are something else altogether."""
+    for name, value, kind, example in (
+        ("model", model, Layer, "a layer, such as models.mlp((32, 10)); of a rule make one with chain(rule)"),
+        ("loss", loss, Rule, "a rule, such as losses.cross_entropy"),
+        ("early_stopping", early_stopping, (EarlyStopping, type(None)), "train.EarlyStopping(patience=...) or None"),
+    ):
+        if not isinstance(value, kind):
+            raise ValueError(f"{name} must be {example}, got {value!r}")
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        raise ValueError(f"data must be a pair (x, y), got {type(data).__name__}")
+    if not isinstance(key, Array) or not jnp.issubdtype(key.dtype, jax.dtypes.prng_key) or key.shape != ():
+        raise ValueError(f"key must be a single random key, as jax.random.key(0) makes one, got {describe(key)}")
 
 
 def _check(
     model: Layer,
+    loss: Rule,
     data: tuple[Any, Any],
     validation: tuple[Any, Any] | None,
     epochs: int,
@@ -234,7 +264,7 @@ def _check(
 ) -> int:
     """Refuse what cannot be trained on; return the batch size."""
     x, y = data
-    classes = _classes(model, x, y)
+    classes = _classes(model, loss, x, y)
     check_supervised(x, y, classes=classes)
     if validation is not None:
         check_supervised(*validation, classes=classes, what="validation data")
@@ -254,19 +284,29 @@ def _check(
     return batch_size
 
 
-def _classes(model: Layer, x: Any, y: Any) -> int | None:
-    """The number of classes that a model of labels tells apart: the width of its outputs."""
-    if not (hasattr(y, "dtype") and jnp.issubdtype(y.dtype, jnp.integer)):
+def _classes(model: Layer, loss: Rule, x: Any, y: Any) -> int | None:
+    """The number of classes that a model of labels tells apart: the width of its outputs.
+
+    The model and the loss are traced on the way, so that what does not fit together is said by them, at once.
+    """
+    if not all(hasattr(array, "dtype") and array.ndim >= 1 for array in (x, y)):
+        return None  # check_supervised says what is wrong
+    if not jnp.issubdtype(x.dtype, jnp.floating) or not len(x) or len(x) != len(y):
         return None
-    if not (hasattr(x, "dtype") and jnp.issubdtype(x.dtype, jnp.floating)) or x.ndim < 1:
-        return None  # check_supervised says what is wrong with x
-    return _output_width(model, x.shape[1:], jax.dtypes.canonicalize_dtype(x.dtype))
+    dtypes = [jax.dtypes.canonicalize_dtype(array.dtype) for array in (x, y)]
+    return _output_width(model, loss, x.shape[1:], y.shape[1:], *dtypes)
 
 
 @functools.lru_cache(maxsize=256)
-def _output_width(model: Layer, in_shape: tuple[int, ...], dtype: Any) -> int:
-    def outputs() -> Array:
+def _output_width(
+    model: Layer, loss: Rule, in_shape: tuple[int, ...], y_shape: tuple[int, ...], dtype: Any, y_dtype: Any
+) -> int | None:
+    def outputs_and_loss(y: Array) -> tuple[Array, Array]:
         params, state = model.build(jax.random.key(0), in_shape, dtype)
-        return model(params, jnp.zeros((1, *in_shape), dtype), state)[0]
+        outputs = model(params, jnp.zeros((1, *in_shape), dtype), state)[0]
+        return outputs, loss(outputs, y)
 
-    return int(jax.eval_shape(outputs).shape[-1])
+    outputs, value = jax.eval_shape(outputs_and_loss, jax.ShapeDtypeStruct((1, *y_shape), y_dtype))
+    if value.shape != ():
+        raise ValueError(f"loss must return one number, the mean over the batch, got the shape {list(value.shape)}")
+    return int(outputs.shape[-1]) if jnp.issubdtype(y_dtype, jnp.integer) else None
