@@ -31,7 +31,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
-__all__ = ["Rule", "Static", "rule"]
+__all__ = ["CotangentError", "Rule", "Static", "rule"]
 
 
 @jax.tree_util.register_static
@@ -44,6 +44,14 @@ class Static:
     """
 
     value: Any
+
+
+class CotangentError(TypeError):
+    """A backward function gave a cotangent that is none of its argument; ``argument`` is the position."""
+
+    def __init__(self, message: str, argument: int) -> None:
+        super().__init__(message)
+        self.argument = argument
 
 
 class Rule:
@@ -273,7 +281,8 @@ class _Backward:
             raise TypeError(
                 f"{self.rule.name}: backward must return a tuple with a cotangent for each of its {self.most} arguments"
             )
-        return tuple(_with_float0(self.rule.name, *pair) for pair in zip(cotangents, arguments, strict=False))
+        pairs = enumerate(zip(cotangents, arguments, strict=False))
+        return tuple(_with_float0(self.rule.name, position, *pair) for position, pair in pairs)
 
 
 def _conform(name: str, d_output: Any, output: _Struct) -> Any:
@@ -294,22 +303,22 @@ def _conform(name: str, d_output: Any, output: _Struct) -> Any:
     return jax.tree.unflatten(tree, conformed)
 
 
-def _with_float0(name: str, cotangent: Any, argument: Any) -> Any:
+def _with_float0(name: str, position: int, cotangent: Any, argument: Any) -> Any:
     """Put float0 zeros in the place of each ``None`` that a backward gives for integers and keys."""
 
     def fill(cotangent: Any, argument: Any) -> Any:
         if cotangent is not None:
             return cotangent
         if any(is_differentiable(leaf) for leaf in jax.tree.leaves(argument)):
-            raise TypeError(f"{name}: backward returned None for an argument of floating-point numbers")
+            raise CotangentError(f"{name}: backward returned None for an argument of floating-point numbers", position)
         return jax.tree.map(lambda leaf: np.zeros(leaf.shape, jax.dtypes.float0), argument)
 
     try:
         return jax.tree.map(fill, cotangent, argument, is_leaf=lambda leaf: leaf is None)
     except ValueError:
         found, expected = jax.tree.structure(cotangent), jax.tree.structure(argument)
-        raise TypeError(
-            f"{name}: backward returned a cotangent of the tree {found} for an argument of {expected}"
+        raise CotangentError(
+            f"{name}: backward returned a cotangent of the tree {found} for an argument of {expected}", position
         ) from None
 
 

@@ -1,7 +1,22 @@
-"""The referee: every rule against autodiff, against an independent answer, and against central differences."""
+"""The referee: every derivative against autodiff, against an independent answer, and against differences."""
 
+from chainrule.audit.arguments import from_shapes
+from chainrule.audit.assertion import assert_vjp
 from chainrule.audit.registry import Case, Entry, register
-from chainrule.audit.report import Check, Report
+from chainrule.audit.report import Check, Place, Report
 from chainrule.audit.run import audit, check_all, check_entry, entries
 
-__all__ = ["Case", "Check", "Entry", "Report", "audit", "check_all", "check_entry", "entries", "register"]
+__all__ = [
+    "Case",
+    "Check",
+    "Entry",
+    "Place",
+    "Report",
+    "assert_vjp",
+    "audit",
+    "check_all",
+    "check_entry",
+    "entries",
+    "from_shapes",
+    "register",
+]

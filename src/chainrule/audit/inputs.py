@@ -1,147 +1,328 @@
-"""What is checked: a rule on one set of arguments, and the compiled programs that measure it.
+"""A subject on one set of arguments, and the compiled programs that measure it.
 
 Arguments come as NumPy pytrees in float64, and everything outside the compiled programs stays NumPy: each operation on a
-JAX array would be a program of its own to compile, and compiling is what an audit spends its time on. The programs run
-once each, so there are few of them, and they are compiled without optimisation.
+JAX array would be a program of its own to compile, and compiling is what an audit spends its time on. So there are few
+programs, they are compiled without optimisation, and what has to run often runs in a loop within one of them.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
-from chainrule.rule import Rule
+from chainrule.audit.compare import largest_of, slack_between
+from chainrule.audit.quick import quick_jit
+from chainrule.audit.subject import Subject
 
 __all__ = [
+    "COTANGENTS",
     "FACTORS",
-    "QUICKLY",
     "Inputs",
     "Measured",
-    "by_hand_program",
+    "Slack",
     "combine",
     "flat",
+    "floats",
+    "hand_program",
     "is_float",
-    "primal_program",
+    "live_equations",
+    "points_program",
     "stack",
     "tangents",
     "widened",
 ]
 
-QUICKLY = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+FACTORS = (1000.0, -0.001)
+
+COTANGENTS = ("random", "another", "combined", "negated", "small", "zero", "ones", "sparse", "positive")
+"""The cotangents that every pullback is tried on, in order; ``Measured.hand`` and ``autodiff`` follow it.
+
+``combined`` is 1000 random - 0.001 another, so a pullback that clips, rounds or squares its cotangent shows as not linear.
+"""
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1), compiler_options=QUICKLY)
-def by_hand_program(rule: Rule, items: Any, args: Any, cotangent: Any) -> tuple[Any, Any]:
-    """The output, and the cotangents by hand."""
-    output, pullback = rule.vjp(*args, **dict(items))
-    return output, pullback(cotangent)
+class Measured(NamedTuple):
+    """What ``everything_program`` measures, as NumPy; one entry for each of ``COTANGENTS`` in the lists."""
+
+    primal: Any  # the output, by the code that autodiff differentiates
+    output: Any  # the output that comes with the pullback
+    hand: list[Any]  # the cotangents on trial, by a loop within the program
+    autodiff: list[Any] | None  # the cotangents by autodiff of the primal
+    custom: Any  # for a rule, the first under jax.vjp of by_hand
+    pushed: Any  # J dx, by forward mode of the primal
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1), compiler_options=QUICKLY)
-def every_way_program(
-    rule: Rule, items: Any, args: Any, cotangents: list[Any]
-) -> tuple[Any, list[Any], list[Any], Any]:
-    """The output, and the cotangents by hand (of each), by autodiff (of the first and third) and by the custom_vjp."""
-    output, pullback = rule.vjp(*args, **dict(items))
-    _, referee = jax.vjp(functools.partial(rule, **dict(items)), *args)
-    _, custom = jax.vjp(functools.partial(rule.by_hand, **dict(items)), *args)
-    hand = [pullback(cotangent) for cotangent in cotangents]
-    return output, hand, [referee(cotangents[0]), referee(cotangents[2])], custom(cotangents[0])
+class Slack(NamedTuple):
+    """What an error is forgiven by, absolutely: of the output, and of the cotangents for each of ``COTANGENTS``."""
+
+    output: Any
+    cotangents: list[Any]
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1), compiler_options=QUICKLY)
-def primal_program(rule: Rule, items: Any, args: Any) -> Any:
-    """The output alone."""
-    return rule(*args, **dict(items))
+@functools.partial(quick_jit, static_argnums=(0, 1, 2))
+def everything_program(subject: Subject, referee: bool, push: bool, args: Any, cotangents: Any, tangent: Any) -> Any:
+    """Measure what one program can: see ``Measured``. ``cotangents`` are stacked leaves, ``tangent`` the leaves of one."""
+    structure = jax.eval_shape(subject.primal, *args)
+
+    def all_of(pullback: Callable[[Any], Any]) -> list[Any]:
+        return lax.map(lambda leaves: floats(pullback(cotangent_of(structure, leaves))), cotangents)
+
+    output, pullback = subject.vjp(*args)
+    autodiff = pushed = custom = primal = None
+    if referee:
+        primal, judge = jax.vjp(subject.primal, *args)
+        autodiff = all_of(judge)
+    else:
+        primal = subject.primal(*args)
+    if push:
+        pushed = floats(jax.jvp(subject.primal, args, cotangent_of(args, tangent))[1])
+    if subject.is_rule:
+        custom = floats(
+            jax.vjp(subject.under_grad, *args)[1](cotangent_of(structure, [leaf[0] for leaf in cotangents]))
+        )
+    return primal, output, all_of(pullback), autodiff, custom, pushed
+
+
+@functools.partial(quick_jit, static_argnums=(0, 1))
+def hand_program(subject: Subject, referee: bool, args: Any, cotangent: Any) -> tuple[Any, Any, Any]:
+    """The output, the cotangents on trial, and those of the referee where there is one."""
+    output, pullback = subject.vjp(*args)
+    judged = jax.vjp(subject.primal, *args)[1](cotangent) if referee else None
+    return output, pullback(cotangent), judged
+
+
+@functools.partial(quick_jit, static_argnums=0)
+def points_program(subject: Subject, args: Any, directions: Any, moves: Any) -> jax.Array:
+    """The output, flat, at the points x + a v_i + b e_j for each move (i, a, j, b).
+
+    Args:
+        subject: its primal is evaluated.
+        args: x.
+        directions: (d, n), in the order of ``flat``.
+        moves: ``i`` and ``j`` of integers, ``a`` and ``b`` of numbers, all (m,).
+
+    Returns:
+        (m, k) for an output of k numbers.
+    """
+    leaves, tree = jax.tree.flatten(args)
+    shapes = [leaf.shape for leaf in leaves if is_float(leaf)]
+    start = jnp.concatenate([jnp.ravel(leaf) for leaf in leaves if is_float(leaf)])
+
+    def at(move: Any) -> jax.Array:
+        i, a, j, b = move
+        vector = (start + a * directions[i]).at[j].add(b)
+        moved = iter(_split(vector, shapes))
+        point = jax.tree.unflatten(tree, [next(moved) if is_float(leaf) else leaf for leaf in leaves])
+        return jnp.concatenate(
+            [jnp.ravel(leaf).astype(jnp.float64) for leaf in floats(subject.primal(*point))] or [jnp.zeros(0)]
+        )
+
+    return lax.map(at, moves)
+
+
+def _split(vector: jax.Array, shapes: list[tuple[int, ...]]) -> list[jax.Array]:
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+    return [part.reshape(shape) for part, shape in zip(jnp.split(vector, ends[:-1]), shapes, strict=True)]
 
 
 class Inputs:
-    """A rule with the arguments that it is checked on.
+    """A subject with the arguments that it is checked on.
 
     Args:
-        rule: the rule.
-        args: its array arguments, NumPy pytrees; floating-point leaves in float64.
-        static: its static arguments.
+        subject: what is audited.
+        args: its arguments, NumPy pytrees; floating-point leaves in float64.
         reference: an independent NumPy function of the same arguments, or None.
         case: what the arguments are, in a word or two.
         seed: of the cotangents and directions.
+        strict: whether this package's own laws hold, which ask more than a right derivative.
     """
 
     def __init__(
         self,
-        rule: Rule,
+        subject: Subject,
         args: tuple[Any, ...],
-        static: dict[str, Any],
-        reference: Callable[..., Any] | None,
-        case: str,
+        reference: Callable[..., Any] | None = None,
+        case: str = "given arguments",
         seed: int = 0,
+        strict: bool = False,
     ) -> None:
-        self.rule, self.args, self.static, self.reference = rule, args, static, reference
-        self.case, self.seed = case, seed
+        self.subject, self.args, self.reference = subject, args, reference
+        self.case, self.seed, self.strict = case, seed, strict
 
-    @property
-    def items(self) -> tuple[tuple[str, Any], ...]:
-        """The static arguments, hashable."""
-        return tuple(sorted(self.static.items()))
+    def at(self, args: tuple[Any, ...], case: str) -> Inputs:
+        """The same subject at other arguments, without a reference."""
+        return Inputs(self.subject, args, None, case, self.seed)
 
     def cast(self, dtype: Any) -> tuple[Any, ...]:
-        """The arguments with floating-point leaves in this dtype.
-
-        They stay NumPy arrays, as everything here does outside compiled programs: each operation on a JAX array would be a
-        program of its own to compile.
-        """
+        """The arguments with floating-point leaves in this dtype; they stay NumPy arrays."""
         return jax.tree.map(lambda leaf: np.asarray(leaf, dtype) if is_float(leaf) else leaf, self.args)
+
+    def rng(self, stream: int) -> np.random.Generator:
+        """Random numbers, another stream for each purpose, and none that arguments were drawn from."""
+        return np.random.default_rng((self.seed, stream, 0xADD17))
 
     @functools.cached_property
     def output(self) -> Any:
         """The output's shapes and dtypes in float64."""
-        return jax.eval_shape(functools.partial(self.rule, **self.static), *self.cast(jnp.float64))
+        return jax.eval_shape(self.subject.primal, *self.cast(jnp.float64))
 
-    def cotangent(self, rng: np.random.Generator, dtype: Any = np.float64) -> Any:
-        """A random cotangent of the output: both signs, no two numbers alike."""
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """How many floating-point numbers go in, and come out."""
+        return flat(self.args).size, sum(int(np.prod(leaf.shape)) for leaf in floats(self.output))
+
+    def cotangent(self, rng: np.random.Generator, dtype: Any = None) -> Any:
+        """A random cotangent of the output: both signs, no two numbers alike; in the output's dtypes, or in this one."""
         return jax.tree.map(
             lambda leaf: (
-                np.asarray(rng.normal(size=leaf.shape), dtype)
-                if jnp.issubdtype(leaf.dtype, jnp.floating)
+                np.asarray(rng.normal(size=leaf.shape), dtype or leaf.dtype)
+                if is_float(leaf)
                 else np.zeros(leaf.shape, jax.dtypes.float0)
             ),
             self.output,
         )
 
     @functools.cached_property
-    def measured(self) -> Measured:
-        """Everything that one compiled program can measure, in float64. See ``every_way_program``.
-
-        Four cotangents: two random ones, a combination of them, and zero. The combination is large, so a pullback that
-        clips, rounds or squares its cotangent shows as not linear.
-        """
-        rng = np.random.default_rng(self.seed)
+    def cotangents(self) -> list[Any]:
+        """One of each of ``COTANGENTS``."""
+        rng = self.rng(0)
         first, second = self.cotangent(rng), self.cotangent(rng)
-        cotangents = [first, second, combine(*FACTORS, first, second), combine(0.0, 0.0, first, second)]
-        return Measured(cotangents, *every_way_program(self.rule, self.items, self.cast(jnp.float64), cotangents))
+
+        def each(function: Callable[[np.ndarray], Any]) -> Any:
+            return jax.tree.map(lambda leaf: np.asarray(function(leaf), leaf.dtype) if is_float(leaf) else leaf, first)
+
+        return [
+            first,
+            second,
+            combine(*FACTORS, first, second),
+            combine(-1.0, 0.0, first, second),
+            combine(0.0, 1e-4, first, second),
+            combine(0.0, 0.0, first, second),
+            each(np.ones_like),
+            each(lambda leaf: np.where(rng.uniform(size=leaf.shape) < 0.3, leaf, 0.0)),
+            each(np.abs),
+        ]
+
+    @functools.cached_property
+    def tangent(self) -> list[np.ndarray]:
+        """A random tangent: one array for each floating-point leaf of the arguments."""
+        rng = self.rng(2)
+        return [rng.normal(size=leaf.shape) for leaf in floats(self.args)]
+
+    @functools.cached_property
+    def measured(self) -> Measured:
+        """Everything that one compiled program can measure, in float64."""
+        return self.measure(self.args)
+
+    def measure(self, args: tuple[Any, ...], tangent: list[np.ndarray] | None = None) -> Measured:
+        """The same at other arguments of the same shapes, or with another tangent: nothing is compiled anew."""
+        stacked = [np.stack(leaves) for leaves in zip(*(floats(one) for one in self.cotangents), strict=True)]
+        result = everything_program(self.subject, *self._judges, args, stacked, tangent or self.tangent)
+        primal, output, hand, autodiff, custom, pushed = jax.tree.map(_as_numpy, result)
+        empty = tangents(args)
+
+        def listed(stacks: Any) -> list[Any]:
+            return [cotangent_of(empty, [leaf[k] for leaf in stacks]) for k in range(len(COTANGENTS))]
+
+        return Measured(
+            primal,
+            output,
+            listed(hand),
+            None if autodiff is None else listed(autodiff),
+            None if custom is None else cotangent_of(empty, custom),
+            pushed,
+        )
+
+    @functools.cached_property
+    def _judges(self) -> tuple[bool, bool]:
+        """Whether JAX can differentiate the primal in reverse and in forward mode: a kernel or a callback it cannot."""
+        if self.subject.is_rule:
+            return True, True
+        reverse = self.subject.has_referee and _traces(
+            lambda *args: jax.vjp(self.subject.primal, *args)[1](self.cotangents[0]), self.args
+        )
+        forward = _traces(lambda *args: jax.jvp(self.subject.primal, args, cotangent_of(args, self.tangent)), self.args)
+        return reverse, forward
+
+    @property
+    def has_referee(self) -> bool:
+        """Whether autodiff of the primal can judge."""
+        return self._judges[0]
+
+    @functools.cached_property
+    def slack(self) -> Slack:
+        """What rounding makes of this very problem: how far everything moves when each argument moves by one last place."""
+        rng = self.rng(3)
+        moved = jax.tree.map(
+            lambda leaf: (
+                np.asarray(leaf * (1 + 2.0**-52 * rng.choice([-1.0, 1.0], size=leaf.shape))) if is_float(leaf) else leaf
+            ),
+            self.args,
+        )
+        here, there = self.measured, self.measure(moved)
+        pairs = list(zip(there.autodiff or there.hand, here.autodiff or here.hand, strict=True))
+        typical = pairs[0][1]
+        gains = [largest_of(cotangent) / (largest_of(self.cotangents[0]) or 1.0) for cotangent in self.cotangents]
+        return Slack(
+            slack_between(there.primal, here.primal),
+            [slack_between(*pair, typical, gain) for pair, gain in zip(pairs, gains, strict=True)],
+        )
+
+    @functools.cached_property
+    def epsilon(self) -> float:
+        """The epsilon of the narrowest floating point within the primal: float64's, unless it computes in less."""
+        jaxpr = jax.make_jaxpr(self.subject.primal)(*self.args).jaxpr
+        return max([2.0**-52, *_epsilons(jaxpr)])
 
 
-FACTORS = (1000.0, -0.001)
+def live_equations(jaxpr: Any) -> list[Any]:
+    """The equations that an output depends on; a rule's forward pass also computes residuals, which the primal drops."""
+    live = {variable for variable in jaxpr.outvars if not hasattr(variable, "val")}
+    equations = []
+    for equation in reversed(jaxpr.eqns):
+        if any(variable in live for variable in equation.outvars):
+            equations.append(equation)
+            live |= {variable for variable in equation.invars if not hasattr(variable, "val")}
+    return equations
 
 
-class Measured(NamedTuple):
-    """What ``every_way_program`` measures, and the cotangents that it was given."""
-
-    cotangents: list[Any]
-    output: Any
-    hand: list[Any]  # the pullback by hand of each cotangent
-    autodiff: list[Any]  # by autodiff, of the first and the third
-    custom: Any  # under jax.vjp of by_hand, of the first
+def _epsilons(jaxpr: Any) -> Iterator[float]:
+    """The epsilon of every floating-point number that is computed on the way to an output."""
+    for equation in live_equations(jaxpr):
+        for variable in equation.outvars:
+            dtype = getattr(variable.aval, "dtype", None)
+            if dtype is not None and jnp.issubdtype(dtype, jnp.floating):
+                yield float(jnp.finfo(dtype).eps)
+        for value in equation.params.values():
+            for inner in value if isinstance(value, (tuple, list)) else (value,):
+                inner_jaxpr = getattr(inner, "jaxpr", inner)
+                if hasattr(inner_jaxpr, "eqns"):
+                    yield from _epsilons(inner_jaxpr)
 
 
 def is_float(leaf: Any) -> bool:
     """Whether a leaf is an array of floating-point numbers."""
     return bool(jnp.issubdtype(leaf.dtype, jnp.floating))
+
+
+def floats(tree: Any) -> list[Any]:
+    """The floating-point leaves of a tree."""
+    return [leaf for leaf in jax.tree.leaves(tree) if is_float(leaf)]
+
+
+def cotangent_of(tree: Any, leaves: list[Any]) -> Any:
+    """A cotangent of ``tree`` with these floating-point leaves, in order, and float0 in the other places."""
+    rest = iter(leaves)
+    return jax.tree.map(
+        lambda leaf: next(rest) if is_float(leaf) else np.zeros(leaf.shape, jax.dtypes.float0),
+        tree,
+    )
 
 
 def tangents(args: Any) -> Any:
@@ -161,7 +342,7 @@ def combine(a: float, b: float, first: Any, second: Any) -> Any:
     """Compute a first + b second, leaf by leaf."""
 
     def both(u: Any, v: Any) -> Any:
-        return np.asarray(a * np.asarray(u) + b * np.asarray(v)) if is_float(u) else u
+        return np.asarray(a * np.asarray(u) + b * np.asarray(v), u.dtype) if is_float(u) else u
 
     return jax.tree.map(both, first, second)
 
@@ -182,5 +363,17 @@ def stack(trees: list[Any]) -> Any:
 
 def flat(tree: Any) -> np.ndarray:
     """All floating-point numbers of a tree as one vector."""
-    leaves = [np.asarray(leaf, np.float64).reshape(-1) for leaf in jax.tree.leaves(tree) if is_float(leaf)]
+    leaves = [np.asarray(leaf, np.float64).reshape(-1) for leaf in floats(tree)]
     return np.concatenate(leaves) if leaves else np.zeros(0)
+
+
+def _traces(function: Callable[..., Any], args: Any) -> bool:
+    try:
+        jax.eval_shape(function, *args)
+    except Exception:  # whatever JAX says, it cannot be done
+        return False
+    return True
+
+
+def _as_numpy(leaf: Any) -> Any:
+    return leaf if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else np.asarray(leaf)

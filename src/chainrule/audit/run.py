@@ -1,41 +1,28 @@
-"""Running the checks: over the register, side by side, or on a rule of the caller's own."""
+"""Running the checks: over the register, side by side, or on a function of the caller's own."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 import chainrule.audit.cases  # noqa: F401  (its modules fill the register)
-from chainrule.audit.checks import (
-    CHECKS,
-    check_differences,
-    check_extremes,
-    check_informative,
-    check_primal,
-    check_structure,
-    check_values,
-    run_checks,
-)
+from chainrule.audit import diagnosis
+from chainrule.audit.arguments import from_shapes, ready
+from chainrule.audit.checks import CHECKS, CheckFunction, check_informative, check_second_order, of_kind, run_checks
+from chainrule.audit.checks.names import AUTODIFF, SIZES, STRUCTURE
+from chainrule.audit.checks.sizes import right_where_square
 from chainrule.audit.inputs import Inputs
 from chainrule.audit.registry import REGISTER, Entry
 from chainrule.audit.report import Check, Report
-from chainrule.rule import Rule
+from chainrule.audit.subject import subject_of
 
-__all__ = ["audit", "check_all", "check_entry", "entries", "in_threads"]
-
-_CHECKS_OF_KIND: dict[str, tuple[Callable[[Inputs], Iterator[Any]], ...]] = {
-    "typical": CHECKS,
-    "more": (check_structure, check_primal, check_values, check_differences),
-    "degenerate": (check_structure, check_primal, check_values),
-    "kink": (check_structure, check_primal, check_values),
-    "extreme": (check_structure, check_primal, check_extremes),
-}
+__all__ = ["audit", "check_all", "check_entry", "entries", "in_threads", "inputs_of", "report_of"]
 
 
 def entries(only: str | None = None) -> list[Entry]:
@@ -51,14 +38,19 @@ def entries(only: str | None = None) -> list[Entry]:
     return [REGISTER[only]]
 
 
+def inputs_of(entry: Entry, number: int, seed: int = 0) -> Inputs:
+    """The arguments of one case of an entry, drawn."""
+    case = entry.cases[number]
+    args = case.make(np.random.default_rng(seed + number))
+    subject = subject_of(entry.rule, static=case.static)
+    return Inputs(subject, args, entry.reference, case.title or case.kind, seed, strict=True)
+
+
 def check_entry(entry: Entry, seed: int = 0) -> Report:
     """Run every check on every case of an entry."""
     found: list[Check] = []
     for number, case in enumerate(entry.cases):
-        args = case.make(np.random.default_rng(seed + number))
-        title = case.title or case.kind
-        inputs = Inputs(entry.rule, args, case.static, entry.reference, title, seed)
-        found += run_checks(inputs, _CHECKS_OF_KIND[case.kind])
+        found += run_checks(inputs_of(entry, number, seed), of_kind(case.kind))
     return Report(entry.name, tuple(found))
 
 
@@ -73,35 +65,100 @@ def in_threads(function: Callable[[Any], Any], arguments: list[Any]) -> Iterator
         yield from pool.map(function, arguments)
 
 
-def audit(rule: Rule, *args: Any, reference: Callable[..., Any] | None = None, seed: int = 0, **static: Any) -> Report:
-    """Check a rule, a layer or a model on arguments of yours.
-
-    Hand against autodiff, central differences, linearity, tree, shape and dtype, jit, vmap, float32 and bfloat16, residuals,
-    all in float64 unless the check says otherwise; ``reference`` adds the primal against your own answer.
+def audit(
+    f: Any,
+    *args: Any,
+    reference: Callable[..., Any] | None = None,
+    vjp: Callable[..., Any] | None = None,
+    pullback: Callable[..., Any] | None = None,
+    shapes: str | None = None,
+    order: int = 1,
+    seed: int = 0,
+    **static: Any,
+) -> Report:
+    """Find out whether a hand-written derivative is right, on arguments of yours or on drawn ones.
 
     ::
 
-        report = audit(model, params, x)
+        report = audit(model, params, x)                        # a rule, layer or model of this package
+        report = audit(my_custom_vjp, x, w)                     # a jax.custom_vjp or custom_jvp function, jitted or not
+        report = audit(f, x, pullback=lambda d_y, x: ...)       # a function, and the pullback that you derived
+        report = audit(f, shapes="3x4,4")                       # arguments drawn: unequal sizes tell the most
         print(report)
         assert report.ok
 
+    A wrong derivative raises nothing: the report says what failed, at which argument, leaf and element, and what mistake it
+    looks like. Everything is compared in float64 unless the check says otherwise; the arguments may be of any dtype.
+
     Args:
-        rule: the rule.
-        args: its array arguments, as it is called; use unequal sizes, for square ones hide a missing transpose.
+        f: a rule, layer or model; a ``jax.custom_vjp`` or ``jax.custom_jvp`` function; or a function of JAX arrays, whose
+            derivative by JAX is then judged by differences, unless ``vjp`` or ``pullback`` is given; or an optimiser (a pair
+            ``init, update``), with its formula as the ``reference``: see ``chainrule.audit.optimizers``.
+        args: its arguments, as it is called: any pytrees, floating-point leaves to be differentiated; a leaf may be a
+            ``jax.ShapeDtypeStruct``, and is drawn then. Use unequal sizes, for square ones hide a missing transpose.
         reference: a function of the same arguments that returns the expected output, in NumPy.
-        seed: of the random cotangents and directions.
-        static: its static arguments.
+        vjp: for a plain function, ``vjp(*args) -> (output, pullback)``.
+        pullback: for a plain function, ``pullback(d_output, *args)`` -> a cotangent for each argument.
+        shapes: instead of ``args``, shapes to draw them from: see ``chainrule.audit.from_shapes``.
+        order: 2 checks the derivative of the pullback as well.
+        seed: of all that is drawn; the same seed reproduces a failure.
+        static: keyword arguments of ``f``, not differentiated.
+
+    Raises:
+        TypeError: when ``f`` is no function.
+        ValueError: for arguments that cannot be audited (complex, nothing to differentiate), or an ``order`` but 1 and 2.
     """
-    if not isinstance(rule, Rule):
-        raise TypeError(f"audit: rule must be a chainrule rule, layer or model, got {rule!r}")
+    if shapes is not None:
+        if args:
+            raise ValueError("audit: give arguments or shapes, not both")
+        args = from_shapes(shapes, seed)
+    if order not in (1, 2):
+        raise ValueError(f"audit: order must be 1 or 2, got {order!r}")
+    if not callable(f) and _is_optimizer(f):
+        return _audit_optimizer(f, args, reference, seed)
+    subject = subject_of(f, vjp, pullback, static)
+    inputs = Inputs(subject, ready(f, args, seed), reference, "given arguments", seed)
+    checks: tuple[CheckFunction, ...] = (*CHECKS, check_informative)
+    return report_of(inputs, (*checks, check_second_order) if order == 2 else checks)
 
-    def wide(leaf: Any) -> Any:
-        if jnp.issubdtype(jax.dtypes.result_type(leaf), jax.dtypes.prng_key):
-            return leaf
-        if jnp.issubdtype(jax.dtypes.result_type(leaf), jnp.complexfloating):
-            raise ValueError("audit: arguments must be of real numbers, got complex ones")
-        array = np.asarray(leaf)
-        return array.astype(np.float64) if jnp.issubdtype(array.dtype, jnp.floating) else array
 
-    inputs = Inputs(rule, jax.tree.map(wide, args), static, reference, "given arguments", seed)
-    return Report(rule.name, tuple(run_checks(inputs, (*CHECKS, check_informative))))
+def report_of(inputs: Inputs, checks: tuple[CheckFunction, ...]) -> Report:
+    """Run checks on one set of inputs, and see what mistake their failures look like."""
+    return Report(inputs.subject.name, tuple(_diagnosed(inputs, list(run_checks(inputs, checks)))))
+
+
+def _diagnosed(inputs: Inputs, checks: list[Check]) -> list[Check]:
+    """Revise what failures look like, once all of them are known.
+
+    A batch is to blame only where the sizes given are right; square shapes only where these sizes and others are wrong.
+    """
+    failed = {check.name for check in checks if not check.ok}
+    if AUTODIFF in failed or STRUCTURE in failed:
+        checks = [dataclasses.replace(check, diagnosis="") if check.name == SIZES else check for check in checks]
+    if not failed or any(check.diagnosis for check in checks if not check.ok):
+        return checks
+    if SIZES in failed and failed & {AUTODIFF, STRUCTURE}:
+        try:
+            with jax.enable_x64(True):
+                square = right_where_square(inputs)
+        except Exception:  # it cannot be told, and the failure stands as it is
+            return checks
+        first = next(n for n, check in enumerate(checks) if check.name in (AUTODIFF, STRUCTURE) and not check.ok)
+        checks[first] = dataclasses.replace(checks[first], diagnosis=diagnosis.SQUARE if square else "")
+    return checks
+
+
+def _is_optimizer(f: Any) -> bool:
+    pair = isinstance(f, tuple) and len(f) == 2 and all(callable(part) for part in f)
+    return pair or (callable(getattr(f, "init", None)) and callable(getattr(f, "update", None)))
+
+
+def _audit_optimizer(optimizer: Any, args: tuple[Any, ...], formula: Any, seed: int) -> Report:
+    from chainrule.audit.optimizers import check_optimizer
+
+    if formula is None:
+        raise ValueError("audit: an optimiser is compared with its formula: give reference=(init, update), in NumPy")
+    if len(args) != 1:
+        raise ValueError(f"audit: an optimiser takes one argument, the params, got {len(args)}")
+    name = str(getattr(optimizer, "name", type(optimizer).__name__))
+    return Report(name, tuple(check_optimizer(name, optimizer, formula, args[0], seed=seed)))

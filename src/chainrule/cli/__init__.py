@@ -25,6 +25,7 @@ COMMANDS = {
     "train": "chainrule.cli.train",
     "predict": "chainrule.cli.predict",
     "check": "chainrule.cli.check",
+    "explain": "chainrule.cli.explain",
 }
 """The module of every command; each defines a click command of the command's name."""
 

@@ -50,18 +50,19 @@ def leaky_relu(x: Array, *, negative_slope: float = 0.01) -> tuple[Array, Array]
 
     Derivation: slope 1 on the right, a on the left and at the kink.
 
-    Residuals: x (the sign of y would not do: it is lost for a = 0 and turned for a < 0).
+    Residuals: where x <= 0, one byte a number (the sign of y would not do: it is lost for a = 0 and turned for a < 0).
 
     Source: Maas, Hannun and Ng, Rectifier nonlinearities improve neural network acoustic models, 2013.
     """
     require_floating("leaky_relu", x=x)
-    return jnp.where(x <= 0, negative_slope * x, x), x
+    left = x <= 0
+    return jnp.where(left, negative_slope * x, x), left
 
 
 @leaky_relu.defbackward
-def leaky_relu_backward(x: Array, d_output: Array, *, negative_slope: float) -> tuple[Array]:
+def leaky_relu_backward(left: Array, d_output: Array, *, negative_slope: float) -> tuple[Array]:
     """Compute dL/dx = dL/dy where x > 0, else a dL/dy."""
-    return (jnp.where(x <= 0, negative_slope * d_output, d_output),)
+    return (jnp.where(left, negative_slope * d_output, d_output),)
 
 
 @rule

@@ -1,0 +1,121 @@
+"""Narrower floating point: the error against float64 on the same, rounded, numbers, in units in the last place."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from chainrule.audit import diagnosis
+from chainrule.audit.checks.names import BFLOAT16, FLOAT32, TOLERANCES, fault
+from chainrule.audit.compare import Difference, difference, structure_fault, worst
+from chainrule.audit.inputs import Inputs, hand_program, is_float, tangents, widened
+from chainrule.audit.quick import quick_jit
+from chainrule.audit.report import Check
+from chainrule.audit.subject import Subject
+
+__all__ = ["check_precision", "narrow_cotangent", "narrow_errors"]
+
+_FLOOR = 2.0**-6  # a leaf that cancels to less than this part of the others is measured by it
+
+
+def check_precision(inputs: Inputs) -> Iterator[Check]:
+    """In float32 and bfloat16: every cotangent has its argument's dtype, and the values are near those of float64.
+
+    The figure is in units in the last place of the leaf's largest number. It may be more than the tolerance where autodiff
+    of the primal does no better (4 times its error), or where the problem itself moves that much when the arguments are
+    rounded.
+    """
+    if inputs.epsilon > 2.0**-52:
+        return  # the primal fixes its own precision: there is no float64 to compare with
+    for name, dtype in ((FLOAT32, jnp.float32), (BFLOAT16, jnp.bfloat16)):
+        args = inputs.cast(dtype)
+        cotangent = narrow_cotangent(inputs, args)
+        if cotangent is None:
+            continue
+        ulps, referee, fault_found, condition = narrow_errors(inputs, args, cotangent, dtype)
+        if fault_found.fault:
+            yield fault(name, inputs, float("inf"), fault_found.fault, fault_found.place)
+            continue
+        allowed = max(TOLERANCES[name], 4 * referee)
+        if ulps.error > allowed:
+            allowed = max(allowed, min(32 * condition(), 1e-2 / float(jnp.finfo(dtype).eps)))
+        ok = ulps.error <= allowed
+        detail = "" if ok else f"{ulps.detail}; autodiff is off by {referee:.3g} units in the last place"
+        yield Check(
+            name,
+            inputs.case,
+            ok,
+            ulps.error,
+            allowed,
+            detail,
+            None if ok else ulps.place,
+            "" if ok else diagnosis.FLOAT32,
+            unit="ulp",
+        )
+
+
+def narrow_cotangent(inputs: Inputs, args: Any) -> Any:
+    """A cotangent of the output at these arguments, in its own dtypes; None where the primal does not take theirs.
+
+    Much of linear algebra does not take bfloat16, and some of it says so when it is compiled.
+    """
+    try:
+        output = jax.eval_shape(inputs.subject.primal, *args)
+        _output_program(inputs.subject, args)
+    except Exception:  # whatever the primal raises, it is no fault of its derivative
+        return None
+    return jax.tree.map(
+        lambda wide, leaf: np.asarray(wide, leaf.dtype) if is_float(leaf) else wide,
+        inputs.cotangent(inputs.rng(10)),
+        output,
+    )
+
+
+@functools.partial(quick_jit, static_argnums=0)
+def _output_program(subject: Subject, args: Any) -> Any:
+    return subject.primal(*args)
+
+
+def narrow_errors(inputs: Inputs, args: Any, cotangent: Any, dtype: Any) -> tuple[Difference, float, Difference, Any]:
+    """Errors in units in the last place: of the derivative on trial, of the referee, a fault of structure, the condition."""
+    epsilon = float(jnp.finfo(dtype).eps)
+    output, found, referee = hand_program(inputs.subject, inputs.has_referee, args, cotangent)
+    structure = structure_fault(found, tangents(args))
+    if structure.fault:
+        return structure, 0.0, structure, None
+    wide = inputs.at(widened(args), inputs.case)
+    wide_cotangent = widened(cotangent)
+    wide_output, expected, wide_referee = hand_program(inputs.subject, inputs.has_referee, wide.args, wide_cotangent)
+
+    def error(cotangents: Any, right: Any) -> Difference:
+        return worst(
+            [
+                difference(widened(output), widened(wide_output), output=True, floor=_FLOOR),
+                difference(widened(cotangents), right, floor=_FLOOR),
+            ]
+        )
+
+    own = error(found, expected)
+    judged = error(referee, wide_referee).error / epsilon if referee is not None else 0.0
+
+    def condition() -> float:
+        rng = inputs.rng(6)
+        moved = jax.tree.map(
+            lambda leaf: leaf * (1 + epsilon * rng.choice([-1.0, 1.0], size=leaf.shape)) if is_float(leaf) else leaf,
+            wide.args,
+        )
+        there_output, there, there_referee = hand_program(inputs.subject, inputs.has_referee, moved, wide_cotangent)
+        pair = (there, expected) if there_referee is None else (there_referee, wide_referee)
+        return (
+            worst(
+                [difference(there_output, wide_output, output=True, floor=_FLOOR), difference(*pair, floor=_FLOOR)]
+            ).error
+            / epsilon
+        )
+
+    return own._replace(error=own.error / epsilon), judged, structure, condition

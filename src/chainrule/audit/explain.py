@@ -1,0 +1,357 @@
+"""What the register's rules say of themselves: equation, derivation and code, read from where each is written.
+
+Nothing is written twice: the text is that of the docstrings, by their sections, and the code is the source of the very
+functions that the rule runs.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import inspect
+import re
+import sys
+import textwrap
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from chainrule import audit
+from chainrule.audit.registry import Entry
+from chainrule.layer import Lifted, StatelessLayer
+from chainrule.losses.reduction import Loss, reduce
+from chainrule.rule import Rule, _Bound, _FunctionRule
+
+__all__ = ["Explanation", "Part", "curve", "drawable", "explain", "find", "titles"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A rule that another is made of.
+
+    Attributes:
+        name: the rule's name, with its configuration.
+        explained: the name in the register that explains it; empty where the register has none.
+        where: module and line of its definition.
+    """
+
+    name: str
+    explained: str
+    where: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One rule of the register as it is written. Texts are empty where the docstring has no such section.
+
+    Attributes:
+        name: the name in the register.
+        room: where it lives, ``"ops"``.
+        title: the first line of the docstring.
+        equation: the equation, with what the docstring says of it ahead of its first section.
+        shapes: of arguments and output; for a layer, the tree of its params.
+        derivation: of the backward pass.
+        residuals: what forward hands to backward.
+        kinks: the sentences that say which slope is taken at a kink.
+        notes: what the docstring says besides.
+        source: the literature.
+        forward_code: the source of the forward function without its docstring. For a loss: of its pointwise half, then of
+            what joins it to the reduction; for a model: of the function that composes it.
+        backward_code: that of the backward function; empty for a model, whose backward pass is the chain's.
+        composition: how layers are put together, ``"chain(flatten, Dense(2))"``; empty for what has no layers.
+        parts: the rules that it is made of: layers, the halves of a loss, or rules that its code calls.
+        where: module and line, ``"chainrule.ops.gelu:22"``.
+        elementwise: whether each number of the output depends on one number of a single array, so that it can be drawn.
+    """
+
+    name: str
+    room: str
+    title: str
+    equation: str
+    shapes: str
+    derivation: str
+    residuals: str
+    kinks: str
+    notes: str
+    source: str
+    forward_code: str
+    backward_code: str
+    composition: str
+    parts: tuple[Part, ...]
+    where: str
+    elementwise: bool
+
+
+def explain(name: str) -> Explanation:
+    """Explain an entry of the register, by its name; ``mlp`` stands for the first of ``mlp, relu`` and its like.
+
+    Raises:
+        ValueError: for a name that is not in the register; the message gives those near it.
+    """
+    entry = find(name)
+    rule, maker = _base(entry.rule), _maker(entry)
+    defined = maker if maker is not None else _defined(rule)
+    title, sections = _read(_docstring(entry))
+    equation, derivation = _equation(title, sections["Equation"]), sections["Derivation"]
+    rows = _table_rows(sys.modules[defined.__module__].__doc__ or "", defined.__name__) if maker is not None else []
+    if rows:
+        if " = " not in equation:
+            equation = "\n".join(left for left, _ in rows)
+        derivation = derivation or "\n".join(right for _, right in rows)
+    forward, backward = ([maker], []) if entry.room == "models" and maker is not None else _functions(rule)
+    layers = getattr(rule, "layers", None)
+    return Explanation(
+        name=entry.name,
+        room=entry.room,
+        title=title,
+        equation=equation,
+        shapes=_joined(sections["Shapes"], f"Params: {sections['Params']}" if sections["Params"] else ""),
+        derivation=derivation,
+        residuals=sections["Residuals"],
+        kinks=sections["Kinks"],
+        notes=sections["Notes"],
+        source=sections["Source"],
+        forward_code=_joined(*map(_code, forward)),
+        backward_code=_joined(*map(_code, backward)),
+        composition="" if layers is None else repr(rule),
+        parts=tuple(map(_part, _made_of(rule, [*forward, *backward]) if layers is None else layers)),
+        where=_where(defined),
+        elementwise=_is_elementwise(entry.rule),
+    )
+
+
+def titles() -> list[tuple[str, str, str]]:
+    """The room, the name and the title of every entry, in the order of the register."""
+    return [(entry.room, entry.name, _read(_docstring(entry))[0]) for entry in audit.entries()]
+
+
+def find(name: str) -> Entry:
+    """The entry of a name; that of a family (``mlp`` of ``mlp, relu``) is the family's first.
+
+    Raises:
+        ValueError: for a name that is not in the register; the message gives those near it.
+    """
+    entries: dict[str, Entry] = {}
+    for entry in audit.entries():
+        entries.setdefault(entry.name.partition(",")[0], entry)
+        entries[entry.name] = entry
+    if name in entries:
+        return entries[name]
+    lowered = {known.lower(): known for known in entries}
+    near = [lowered[match] for match in difflib.get_close_matches(name.lower(), lowered)]
+    hint = f"did you mean {', '.join(near)}?" if near else f"it holds {'; '.join(e.name for e in audit.entries())}"
+    raise ValueError(f"no rule {name!r} in the register; {hint}")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Docstrings: a title, the equation, then sections that begin with their name.
+# ----------------------------------------------------------------------------------------------------------------------
+
+_SECTIONS = ("Shapes", "Params", "Derivation", "Residuals", "Kinks", "Source")
+_OTHERS = ("Args", "Returns", "Raises", "Attributes")
+_LABEL = re.compile(rf"({'|'.join((*_SECTIONS, *_OTHERS))})\b(?:,\s*([^:]*))?:(.*)", re.DOTALL)
+
+
+def _read(docstring: str) -> tuple[str, dict[str, str]]:
+    """Split a docstring into its title and its sections; what precedes the first section is the equation's."""
+    first, *paragraphs = inspect.cleandoc(docstring).split("\n\n")
+    found: dict[str, list[str]] = {name: [] for name in ("Equation", *_SECTIONS, *_OTHERS, "Notes")}
+    current = "Equation"
+    for paragraph in paragraphs:
+        label = _LABEL.match(paragraph)
+        text = re.sub(r":?:$", ":", paragraph)
+        if label is not None:
+            current, preamble = label[1], label[2]
+            text = re.sub(r":$", "", label[3]).strip()
+            text = f"{preamble}: {text}".strip() if preamble else text
+        elif not paragraph.startswith(" ") and current != "Equation":
+            current = "Notes"  # a paragraph without a name, and not the displayed formula of the one before it
+        if text not in ("", ":"):
+            found[current].append(text)
+    if not found["Kinks"]:
+        said = re.split(r"(?<=\.)\s+(?=[A-Z])", " ".join(" ".join(found["Derivation"] + found["Notes"]).split()))
+        found["Kinks"] = [" ".join(sentence for sentence in said if "kink" in sentence)]
+        found["Notes"] = [paragraph for paragraph in found["Notes"] if "kink" not in paragraph]
+    return " ".join(first.split()), {name: textwrap.dedent(_joined(*texts)) for name, texts in found.items()}
+
+
+def _equation(title: str, paragraphs: str) -> str:
+    """The equation of the title, if it states one, then the paragraphs; the title itself where nothing is an equation."""
+    _, _, after = title.partition(": ")
+    stated = after if " = " in after else title if " = " in title else ""
+    return _joined(stated, paragraphs) if stated or " = " in paragraphs else _joined(title, paragraphs)
+
+
+def _table_rows(docstring: str, name: str) -> list[tuple[str, str]]:
+    """The rows of a module's table ``name   forward   backward`` that stand under a name."""
+    rows, under = [], False
+    for line in inspect.cleandoc(docstring).splitlines():
+        named = re.match(r" {4}(\w+) {2,}(.*)", line)
+        under = named[1] == name if named else under and line.startswith(" " * 6)
+        if under:
+            left, _, right = (named[2] if named else line).strip().partition("   ")
+            rows.append((left, right.strip()))
+    return rows
+
+
+def _joined(*texts: str) -> str:
+    return "\n\n".join(text for text in texts if text)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Where a rule is written, and what it is made of.
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _base(rule: Rule) -> Rule:
+    """The rule as it is defined: not lifted to a layer, no static argument bound."""
+    while isinstance(rule, (Lifted, _Bound)):
+        rule = rule.rule
+    return rule
+
+
+def _family(entry: Entry) -> str:
+    """The first word of an entry's name: ``mlp`` of ``mlp, relu``, ``Dense`` of ``Dense without bias``."""
+    return re.split(r"\W", entry.name, maxsplit=1)[0]
+
+
+def _maker(entry: Entry) -> Callable[..., Any] | None:
+    """The function of the room that builds the entry, as ``compose.chain`` does; None for what is no function's work."""
+    found = getattr(importlib.import_module(f"chainrule.{entry.room}"), _family(entry), None)
+    return found if inspect.isfunction(found) else None
+
+
+def _docstring(entry: Entry) -> str:
+    maker = _maker(entry)
+    return str((maker if maker is not None else _base(entry.rule)).__doc__ or "")
+
+
+def _defined(rule: Rule) -> Any:
+    """The function or the class that defines a rule; for a loss, its pointwise half."""
+    rule = _base(rule.pointwise if isinstance(rule, Loss) else rule)
+    return rule._forward if isinstance(rule, _FunctionRule) else type(rule)
+
+
+def _functions(rule: Rule) -> tuple[list[Any], list[Any]]:
+    """The functions that run forward, and those that run backward."""
+    kind = type(rule)
+    if isinstance(rule, _FunctionRule):
+        return [rule._forward], [rule._backward]
+    if isinstance(rule, Loss):
+        forward, backward = _functions(_base(rule.pointwise))
+        return [*forward, kind.forward], [*backward, kind.backward]
+    if isinstance(rule, StatelessLayer):
+        return [kind.evaluate], [kind.evaluate_backward]  # type: ignore[attr-defined]
+    return [kind.forward], [kind.backward]
+
+
+def _parsed(defined: Any) -> tuple[list[str], int, Any]:
+    """The dedented source lines of a function or class, the number of the first, and the syntax tree."""
+    lines, start = inspect.getsourcelines(defined)
+    source = textwrap.dedent("".join(lines))
+    return source.splitlines(), start, ast.parse(source).body[0]
+
+
+def _where(defined: Any) -> str:
+    _, start, tree = _parsed(defined)
+    return f"{defined.__module__}:{start + tree.lineno - 1}"
+
+
+def _code(function: Callable[..., Any]) -> str:
+    """The source of a function without its docstring."""
+    lines, _, tree = _parsed(function)
+    if ast.get_docstring(tree) is not None and len(tree.body) > 1:
+        del lines[tree.body[0].lineno - 1 : tree.body[0].end_lineno]
+    return "\n".join(lines).rstrip()
+
+
+def _made_of(rule: Rule, functions: Iterable[Any]) -> list[Rule]:
+    """The halves of a loss, and the rules that the code calls by their name."""
+    found: list[Rule] = [rule.pointwise, reduce] if isinstance(rule, Loss) else []
+    for function in functions:
+        names = [node.id for node in ast.walk(_parsed(function)[2]) if isinstance(node, ast.Name)]
+        called = [function.__globals__.get(name) for name in names]
+        found += [other for other in called if isinstance(other, Rule) and other != rule]
+    return list(dict.fromkeys(found))
+
+
+def _part(rule: Rule) -> Part:
+    entries = audit.entries()
+    base = _base(rule)
+    kind = type(base)
+    alike = [entry.name for entry in entries if _base(entry.rule) == base]
+    if not isinstance(base, _FunctionRule):
+        alike += [e.name for e in entries if type(e.rule) is kind and _family(e).lower() == kind.__name__.lower()]
+        alike += [entry.name for entry in entries if type(entry.rule) is kind]
+    name = repr(rule) if hasattr(rule, "layers") else rule.name
+    return Part(name, alike[0] if alike else "", _where(_defined(base)))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What can be drawn.
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _AgainstZero(Rule):
+    """The pointwise half of a loss as a rule of the predictions alone, every target 0."""
+
+    loss: Loss
+
+    def forward(self, x: Array) -> tuple[Any, Any]:
+        return self.loss.pointwise.forward(x, jnp.zeros_like(x))
+
+    def backward(self, residuals: Any, d_output: Array) -> tuple[Any, ...]:
+        return self.loss.pointwise.backward(residuals, d_output)[:1]
+
+    @property
+    def name(self) -> str:
+        return f"{self.loss.name} of one prediction, target 0"
+
+
+def curve(name: str) -> Rule:
+    """The elementwise rule that a picture of an entry shows: itself, or a pointwise loss against targets of 0.
+
+    Raises:
+        ValueError: for an entry that is neither; the message names those that are. Also for an unknown name.
+    """
+    found = _curve(find(name))
+    if found is None:
+        raise ValueError(
+            f"{name} cannot be drawn: a picture shows an elementwise rule of one array, or a loss of one number against "
+            f"the prediction; those are {', '.join(drawable())}"
+        )
+    return found
+
+
+def drawable() -> list[str]:
+    """The names of the entries that ``curve`` has a rule for."""
+    return [entry.name for entry in audit.entries() if _curve(entry) is not None]
+
+
+def _curve(entry: Entry) -> Rule | None:
+    rule = _AgainstZero(entry.rule) if isinstance(entry.rule, Loss) else entry.rule
+    return rule if _is_elementwise(rule) else None
+
+
+def _is_elementwise(rule: Rule) -> bool:
+    """Whether a rule of one array gives an array the same numbers that it gives its elements one by one."""
+    required = [p for p in rule.signature.parameters.values() if p.default is p.empty]
+    if len(required) != 1 or required[0].kind is inspect.Parameter.KEYWORD_ONLY:
+        return False
+    x = np.linspace(-2.5, 2.5, 6, dtype=np.float32)
+    try:
+        # Three axes, for a rule may treat the first or the last apart: flatten would leave two as they are.
+        together = jnp.asarray(rule(jnp.asarray(x.reshape(2, 1, 3))))
+        singly = jnp.asarray(jax.vmap(rule)(jnp.asarray(x.reshape(6, 1, 1, 1))))
+    except (TypeError, ValueError):
+        return False  # a rule that refuses these shapes is of something else than the numbers of an array
+    if together.shape != (2, 1, 3) or singly.shape != (6, 1, 1, 1):
+        return False
+    return bool(np.allclose(together.reshape(-1), singly.reshape(-1), rtol=1e-5, atol=1e-6, equal_nan=True))

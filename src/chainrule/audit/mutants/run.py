@@ -1,0 +1,42 @@
+"""Putting wrong rules through the checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from chainrule.audit.checks import CHECKS, check_extremes, check_kinks, run_checks
+from chainrule.audit.inputs import Inputs
+from chainrule.audit.mutants.mutant import Mutant
+from chainrule.audit.report import Check, Report
+from chainrule.audit.run import in_threads, report_of
+from chainrule.audit.subject import subject_of
+
+__all__ = ["check_mutants", "first_failure", "report_on"]
+
+_CHECKS = (*CHECKS, check_extremes, check_kinks)
+
+
+def first_failure(mutant: Mutant, seed: int = 0) -> Check | None:
+    """The first check that a wrong rule fails, or None if it passes them all.
+
+    No further check runs, so a place or a diagnosis that only a later one would find is not looked for; the whole report is
+    ``report_on``'s.
+    """
+    return next((check for check in run_checks(_inputs(mutant, seed), _CHECKS) if not check.ok), None)
+
+
+def report_on(mutant: Mutant, seed: int = 0) -> Report:
+    """The whole report on a wrong rule."""
+    return report_of(_inputs(mutant, seed), _CHECKS)
+
+
+def _inputs(mutant: Mutant, seed: int) -> Inputs:
+    args = mutant.make(np.random.default_rng(seed))
+    return Inputs(subject_of(mutant.rule, static=mutant.static), args, mutant.reference, "planted", seed)
+
+
+def check_mutants(chosen: list[Mutant], seed: int = 0) -> Iterator[tuple[Mutant, Check | None]]:
+    """Put wrong rules through the checks side by side, and yield each with the first check that it fails."""
+    yield from in_threads(lambda mutant: (mutant, first_failure(mutant, seed)), chosen)
