@@ -22,7 +22,7 @@ from chainrule.audit.registry import REGISTER, Entry
 from chainrule.audit.report import Check, Report
 from chainrule.audit.subject import subject_of
 
-__all__ = ["audit", "check_all", "check_entry", "entries", "in_threads", "inputs_of", "report_of"]
+__all__ = ["audit", "check_all", "check_entry", "entries", "in_threads", "inputs_for", "inputs_of", "report_of"]
 
 
 def entries(only: str | None = None) -> list[Entry]:
@@ -108,18 +108,32 @@ def audit(
         TypeError: when ``f`` is no function.
         ValueError: for arguments that cannot be audited (complex, nothing to differentiate), or an ``order`` but 1 and 2.
     """
-    if shapes is not None:
-        if args:
-            raise ValueError("audit: give arguments or shapes, not both")
-        args = from_shapes(shapes, seed)
     if order not in (1, 2):
         raise ValueError(f"audit: order must be 1 or 2, got {order!r}")
     if not callable(f) and _is_optimizer(f):
         return _audit_optimizer(f, args, reference, seed)
-    subject = subject_of(f, vjp, pullback, static)
-    inputs = Inputs(subject, ready(f, args, seed), reference, "given arguments", seed)
+    inputs = inputs_for(f, *args, reference=reference, vjp=vjp, pullback=pullback, shapes=shapes, seed=seed, **static)
     checks: tuple[CheckFunction, ...] = (*CHECKS, check_informative)
     return report_of(inputs, (*checks, check_second_order) if order == 2 else checks)
+
+
+def inputs_for(
+    f: Any,
+    *args: Any,
+    reference: Callable[..., Any] | None = None,
+    vjp: Callable[..., Any] | None = None,
+    pullback: Callable[..., Any] | None = None,
+    shapes: str | None = None,
+    seed: int = 0,
+    **static: Any,
+) -> Inputs:
+    """What ``audit`` checks: a function of the caller's own with arguments made ready. The arguments are those of ``audit``."""
+    if shapes is not None:
+        if args:
+            raise ValueError("audit: give arguments or shapes, not both")
+        args = from_shapes(shapes, seed)
+    subject = subject_of(f, vjp, pullback, static)
+    return Inputs(subject, ready(f, args, seed), reference, "given arguments", seed)
 
 
 def report_of(inputs: Inputs, checks: tuple[CheckFunction, ...]) -> Report:
