@@ -35,11 +35,12 @@ MAY_IMPORT = {
     "recipes": TRAINING | {"plot", "chainrule"},
     "cli": TRAINING | {"plot", "audit", "recipes", "chainrule"},
     "__main__": {"cli"},
-    # Side rooms: on the ground, or on arrays alone; the referee looks at everything that has a derivative.
+    # Side rooms: on the ground, or on arrays alone; the referee looks at everything that has a derivative or a
+    # formula.
     "optim": GROUND,
     "data": GROUND,
     "plot": GROUND | {"audit"},  # draws its reports
-    "audit": MODELS,
+    "audit": MODELS | {"optim"},
     # The front door, which opens the other rooms when they are asked for.
     "chainrule": GROUND | {"layer", "compose"},
 }

@@ -71,7 +71,7 @@ def wrong_rules(seed: int = 0) -> list[Trial]:
 def right_rules(seed: int = 0) -> list[Trial]:
     """The typical cases of the register, each with arguments drawn by ``seed``."""
     found = []
-    for entry in audit.entries():
+    for entry in audit.rules():
         for number, case in enumerate(case for case in entry.cases if case.kind == "typical"):
             name = f"{entry.name}, {case.title or f'typical case {number + 1}'}"
             args = case.make(np.random.default_rng(seed))

@@ -1,4 +1,4 @@
-"""What a rule's page says: all of it read from the docstrings and the source, for every entry of the register."""
+"""What a page says of a rule or optimiser: all read from docstrings and source, for every entry of the register."""
 
 import ast
 import importlib
@@ -18,7 +18,8 @@ from chainrule.audit import registry
 from chainrule.audit.explain import curve, drawable, explain, find, titles
 from chainrule.rule import rule
 
-NAMES = [entry.name for entry in audit.entries()]
+NAMES = [entry.name for entry in audit.rules()]
+OPTIMIZERS = [entry.name for entry in audit.entries(room="optim")]
 DRAWABLE = {
     *("sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "silu", "softplus", "hard_swish"),
     *("mean_squared_error", "mean_absolute_error", "huber", "binary_cross_entropy", "perceptron_loss"),
@@ -65,7 +66,7 @@ def test_the_code_is_that_of_the_source_files(name):
         assert {line.strip() for line in code.splitlines()} <= lines  # comments and layout too
 
 
-@pytest.mark.parametrize("name", [entry.name for entry in audit.entries() if entry.room != "models"])
+@pytest.mark.parametrize("name", [entry.name for entry in audit.rules() if entry.room != "models"])
 def test_the_code_is_what_runs(name):
     page, entry = explain(name), find(name)
     args = jax.tree.map(jnp.asarray, entry.cases[0].make(np.random.default_rng(0)))
@@ -240,12 +241,61 @@ def test_a_bound_rule_and_a_section_of_kinks(monkeypatch):
 
 
 # ----------------------------------------------------------------------------------------------------------------------
+# Optimisers
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimizer_has_an_equation_its_code_and_an_independent_answer(name):
+    page = explain(name)
+    assert (page.name, page.room, page.backward_code, page.elementwise) == (name, "optim", "", False)
+    assert page.title
+    assert page.equation
+    assert "::" not in page.equation
+    ours, theirs = (file_of(m).read_text() for m in (page.where.partition(":")[0], "chainrule.audit.cases.formulas"))
+    assert functions_of(page.answer_code) < functions_of(theirs)
+    shown = {node for node in functions_of(page.forward_code) if "'update'" in node or "'__call__'" in node}
+    assert shown
+    assert functions_of(page.forward_code) <= functions_of(ours) | functions_of(
+        file_of("chainrule.optim.adam").read_text()
+    )
+    text = ours.splitlines()[int(page.where.partition(":")[2]) - 1]
+    assert text.startswith(f"def {name.split()[0]}(")
+
+
+def test_adamw_shows_the_methods_that_its_update_calls():
+    page = explain("adamw")
+    assert page.title == "Adam with decoupled weight decay."
+    assert page.equation.splitlines()[1] == "    w ← w - η (m̂ / (√ŝ + ε) + λ w)"
+    assert page.source.startswith("Loshchilov and Hutter")
+    assert page.forward_code.startswith("def update(self, grads")
+    assert "def _step(\n" in page.forward_code
+    assert page.answer_code.startswith("def adam(rate: Any")
+    assert '"""' not in page.forward_code + page.answer_code
+    assert explain("clip_by_value").equation.startswith("u = min(max(∇, -c), c).\n\nIt changes")
+    assert explain("constant schedule").equation == "The same learning rate at every step."
+
+
+def test_an_optimizer_cannot_be_drawn_and_is_no_part_of_a_rule():
+    with pytest.raises(ValueError, match=r"^adam cannot be drawn: .* those are sigmoid, tanh, relu, "):
+        curve("adam")
+    assert not set(drawable()) & set(OPTIMIZERS)
+
+
+def test_an_entry_without_a_function_of_its_name_cannot_be_explained(monkeypatch):
+    (adam,) = audit.entries("adam")
+    monkeypatch.setitem(registry.REGISTER, "adamant", registry.OptimizerEntry("adamant", adam.answer, adam.cases))
+    with pytest.raises(ValueError, match=r"^adamant cannot be explained: chainrule\.optim has no function adamant$"):
+        explain("adamant")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
 # Names and pictures
 # ----------------------------------------------------------------------------------------------------------------------
 
 
 def test_titles_are_those_of_the_pages_in_the_order_of_the_register():
-    assert [name for _, name, _ in titles()] == NAMES
+    assert [name for _, name, _ in titles()] == [*NAMES, *OPTIMIZERS]
     assert ("ops", "affine", "Map the last axis: y = x W + b.") in titles()
 
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
 
-import chainrule.audit.cases  # noqa: F401  (its modules fill the register)
-from chainrule import chain, layers, ops
-from chainrule.audit.mutants.mechanical import OPERATORS, Mutated, mutations, survey, unmutated
+from chainrule import audit, chain, layers, ops
+from chainrule.audit.mutants.mechanical import OPERATORS, Battery, Mutated, explained, mutations, survey, unmutated
 from chainrule.audit.mutants.mechanical.boundary import argument_variants, output_variants
 from chainrule.audit.mutants.mechanical.operators import equation_variants
 from chainrule.audit.mutants.mechanical.program import trace
 from chainrule.audit.mutants.mechanical.sites import study
-from chainrule.audit.registry import REGISTER, Case, Entry
+from chainrule.audit.registry import Case, Entry
 from chainrule.audit.report import Check
 from chainrule.rule import Rule, rule
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
+
+RULES = {entry.name: entry for entry in audit.rules()}
 
 ELEMENTWISE = {
     "drop",
@@ -58,7 +61,7 @@ def pulled(of, args, static, d_output=None):
 
 def one(name, operator, *words):
     """The one mutation of a register entry whose title holds all of the words."""
-    found = [m for m in mutations(REGISTER[name]) if m.operator == operator and all(w in m.title for w in words)]
+    found = [m for m in mutations(RULES[name]) if m.operator == operator and all(w in m.title for w in words)]
     assert len(found) == 1, [m.title for m in found]
     return found[0]
 
@@ -71,18 +74,18 @@ def same(a, b):
 # --- The interpreter ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", REGISTER)
+@pytest.mark.parametrize("name", RULES)
 def test_without_a_change_the_interpreter_gives_exactly_the_cotangents(name, x64):
-    entry = REGISTER[name]
+    entry = RULES[name]
     args, static = case_of(entry)
     assert same(pulled(Mutated(entry.rule, unmutated(entry)), args, static), pulled(entry.rule, args, static))
 
 
 def test_a_mutated_rule_shows_the_face_of_the_rule():
-    model = REGISTER["chain"].rule
-    wrong = Mutated(model, unmutated(REGISTER["chain"]))
+    model = RULES["chain"].rule
+    wrong = Mutated(model, unmutated(RULES["chain"]))
     assert (wrong.name, wrong.signature) == (model.name, model.signature)
-    (params, x), _ = case_of(REGISTER["chain"])
+    (params, x), _ = case_of(RULES["chain"])
     args = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), (params, x))
     y = wrong(*args)
     np.testing.assert_array_equal(y, model(*args))  # without a state: the output alone
@@ -90,7 +93,7 @@ def test_a_mutated_rule_shows_the_face_of_the_rule():
     assert isinstance(with_state, tuple)
     assert len(with_state) == 2
     bound = ops.softmax.bind(axis=0)
-    assert Mutated(bound, unmutated(REGISTER["softmax"])).name == bound.name
+    assert Mutated(bound, unmutated(RULES["softmax"])).name == bound.name
 
 
 def loop_rule():
@@ -147,15 +150,15 @@ def test_equations_inside_loops_branches_and_calls_are_reached(x64, rng):
     ],
 )
 def test_every_operator_that_applies_is_there(name, operators):
-    found = mutations(REGISTER[name])
+    found = mutations(RULES[name])
     assert operators <= {m.operator for m in found} <= set(OPERATORS)
 
 
 def test_titles_are_unique_and_mutations_hashable():
-    found = [m for entry in REGISTER.values() for m in mutations(entry, ("typical", "more"))]
+    found = [m for entry in RULES.values() for m in mutations(entry, ("typical", "more"))]
     assert len(found) > 1000
     assert len({m.title for m in found}) == len(found) == len(set(found))
-    again = [m for entry in REGISTER.values() for m in mutations(entry, ("typical", "more"))]
+    again = [m for entry in RULES.values() for m in mutations(entry, ("typical", "more"))]
     assert again == found
     assert [hash(m) for m in again] == [hash(m) for m in found]
     assert Mutated(ops.tanh, found[0]) == Mutated(ops.tanh, again[0]) != Mutated(ops.tanh, found[1])
@@ -168,7 +171,7 @@ def test_a_title_says_which_equation_and_what():
 
 
 def test_other_branches_are_mutated_where_their_cases_are_asked_for():
-    narrow, wide = (mutations(REGISTER["reduce"], kinds) for kinds in (("typical",), ("typical", "more")))
+    narrow, wide = (mutations(RULES["reduce"], kinds) for kinds in (("typical",), ("typical", "more")))
     assert set(narrow) < set(wide)
     assert any("weighted mean" in m.title and "the operands are swapped" in m.title for m in wide)
 
@@ -289,7 +292,7 @@ SOME = [
 
 @pytest.mark.parametrize("which", SOME, ids=" ".join)
 def test_a_mutated_rule_differs(which, x64):
-    entry, mutation = REGISTER[which[0]], one(*which)
+    entry, mutation = RULES[which[0]], one(*which)
     args, static = case_of(entry)
     right, wrong = pulled(entry.rule, args, static), pulled(Mutated(entry.rule, mutation), args, static)
     assert jax.tree.structure(wrong) == jax.tree.structure(right)
@@ -299,7 +302,7 @@ def test_a_mutated_rule_differs(which, x64):
 
 
 def test_the_change_is_the_one_that_the_title_says(x64):
-    (x,), _ = case_of(REGISTER["tanh"])
+    (x,), _ = case_of(RULES["tanh"])
     y, d = np.tanh(x), cotangent_of(x)
     expected = {
         one("tanh", "drop", "(mul)", "equation 0"): d * (1 - y),
@@ -354,26 +357,37 @@ def test_a_change_that_does_not_fit_leaves_the_rule_right(x64, rng):
 # --- The survey --------------------------------------------------------------------------------------------------------
 
 
-def by_values(of: Rule, args, static, reference, title) -> Check | None:
-    """A small audit: the cotangents against autodiff."""
-    del reference
-    if title == "up to 10,000":
+def by_values(entry, seed):
+    """A small audit: the cotangents against autodiff, at all cases but the extreme ones."""
+    numbered = [(case, case.make(np.random.default_rng(seed + n))) for n, case in enumerate(entry.cases)]
+
+    def first_failure(of: Rule, numbers) -> Check | None:
+        for case, args in (numbered[n] for n in numbers):
+            if case.kind != "extreme" and not agrees(of, args, case.static):
+                return Check("values", case.title or case.kind, False, 1.0, 0.0)
         return None
+
+    return first_failure
+
+
+def agrees(of: Rule, args, static) -> bool:
     with jax.enable_x64(True):
         output, pullback = of.vjp(*args, **static)
         _, referee = jax.vjp(lambda *args: of(*args, **static), *args)
         d_output = cotangent_of(output)
-        for found, expected in zip(pullback(d_output), referee(d_output), strict=True):
-            for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
-                if a.dtype != jax.dtypes.float0 and not np.allclose(a, b, rtol=1e-9, atol=1e-12):
-                    return Check("values", title, False, 1.0, 0.0)
-    return None
+        pairs = zip(jax.tree.leaves(pullback(d_output)), jax.tree.leaves(referee(d_output)), strict=True)
+        return all(a.dtype == jax.dtypes.float0 or np.allclose(a, b, rtol=1e-9, atol=1e-12) for a, b in pairs)
+
+
+def passes_all(entry, seed):
+    """An audit that has nothing against anything."""
+    return lambda of, numbers: None
 
 
 def test_a_survey_counts_what_is_caught():
     progress = []
-    found = survey([REGISTER["relu"]], by_values, progress=lambda done, total: progress.append((done, total)))
-    assert found.total == len(mutations(REGISTER["relu"])) == progress[-1][0] == progress[-1][1]
+    found = survey([RULES["relu"]], by_values, progress=lambda done, total: progress.append((done, total)))
+    assert found.total == len(mutations(RULES["relu"])) == progress[-1][0] == progress[-1][1]
     assert found.survivors == ()
     assert found.caught == 1.0
     assert found.by_check == {"values": found.total}
@@ -383,28 +397,101 @@ def test_a_survey_counts_what_is_caught():
 
 
 def test_a_survey_names_what_survives():
-    found = survey([REGISTER["flatten"]], lambda *given: None)
-    assert [m.title for m in found.survivors] == [m.title for m in mutations(REGISTER["flatten"])]
+    found = survey([RULES["flatten"]], passes_all)
+    assert [m.title for m in found.survivors] == [m.title for m in mutations(RULES["flatten"])]
     assert found.caught == 0.0
     assert found.survivors[0].title in str(found)
     assert survey([], by_values).caught == 0.0
 
 
+def test_a_survey_tries_the_mutations_that_are_chosen():
+    found = survey([RULES["flatten"], RULES["relu"]], passes_all, choose=lambda listed: [listed[-1], listed[0]])
+    assert [m.title for m in found.survivors] == [
+        mutations(RULES["relu"])[-1].title,
+        mutations(RULES["flatten"])[0].title,
+    ]
+
+
 def test_a_survey_refuses_an_audit_that_fails_what_is_right():
     with pytest.raises(ValueError, match="fails relu unchanged: everything"):
-        survey([REGISTER["relu"]], lambda *given: Check("everything", "", False, 1.0, 0.0))
+        survey([RULES["relu"]], lambda entry, seed: lambda of, numbers: Check("everything", "", False, 1.0, 0.0))
 
 
 def test_only_cases_that_hold_the_change_are_tried():
-    tried: list[str] = []
+    tried = []
 
-    def note(of: Rule, args, static, reference, title) -> None:
-        if isinstance(of, Mutated) and of.mutation == soft:
-            tried.append(title)
+    def note(entry, seed):
+        return lambda of, numbers: tried.extend(
+            entry.cases[n].title for n in numbers if isinstance(of, Mutated) and of.mutation == soft
+        )
 
     soft = one("cross_entropy", "exchange", "soft labels", "(exp)")
-    survey([REGISTER["cross_entropy"]], note)
+    survey([RULES["cross_entropy"]], note)
     assert tried == ["soft labels", "soft labels, smoothed", "soft labels, up to 10,000"]
+
+
+# --- The register's own checks -----------------------------------------------------------------------------------------
+
+AT_ONE_CASE = [  # what cases of their own are there for
+    (("elu", "compare", "equation 4 (le)", "equality"), "alpha 0.3, at zero and the kinks"),
+    (("cross_entropy", "compare", "equation 13 (lt)", "equality"), "labels out of range"),
+    (("cross_entropy", "select", "equation 22", "true"), "labels out of range"),
+]
+
+
+@pytest.mark.parametrize(("which", "title"), AT_ONE_CASE, ids=lambda value: value if isinstance(value, str) else None)
+def test_a_mistake_that_shows_at_one_case_is_caught_there(which, title):
+    entry, mutation = RULES[which[0]], one(*which)
+    (number,) = (n for n, case in enumerate(entry.cases) if case.title == title)
+    check = small(entry, number)(Mutated(entry.rule, mutation), range(2))
+    assert check is not None
+    assert (check.name, check.case, check.ok) == ("hand against autodiff", title, False)
+
+
+def small(entry, number):
+    """The battery of an entry with two cases alone: the first, and the one of a number."""
+    return Battery(dataclasses.replace(entry, cases=(entry.cases[0], entry.cases[number])))
+
+
+def test_what_agrees_with_autodiff_goes_on_to_all_checks():
+    @rule
+    def doubled(x):
+        return 2 * x, x.astype(jnp.float32)  # the residual is never read
+
+    doubled.defbackward(lambda x, d_output: (2 * d_output,))
+    entry = Entry("doubled", "ops", doubled, lambda x: 2 * x, (Case("typical", lambda rng: (rng.normal(size=3),)),))
+    check = Battery(entry)(Mutated(doubled, unmutated(entry)), [0])
+    assert check is not None
+    assert check.name == "residuals used"
+
+
+def test_a_mutant_that_raises_is_caught(monkeypatch):
+    mutation = mutations(RULES["tanh"])[0]
+    battery = small(RULES["tanh"], 1)
+    monkeypatch.setattr(type(mutation), "run", lambda *given: 1 / 0)
+    check = battery(Mutated(ops.tanh, mutation), [0])
+    assert check is not None
+    assert "ZeroDivisionError" in check.detail
+
+
+def test_every_explanation_is_of_a_mutation_that_exists():
+    titles = explained()
+    assert titles
+    assert len(set(titles)) == len(titles)
+    assert set(titles) <= {mutation.title for entry in RULES.values() for mutation in mutations(entry)}
+
+
+@pytest.mark.slow
+def test_of_all_rules_what_is_explained_survives_and_a_sample_of_the_rest_is_caught():
+    known = set(explained())
+
+    def sample(listed):
+        drawn = np.random.default_rng(0).choice(len(listed), 150, replace=False)
+        return [mutation for n, mutation in enumerate(listed) if n in drawn or mutation.title in known]
+
+    found = survey(RULES.values(), Battery, choose=sample)
+    assert found.total >= 150
+    assert {mutation.title for mutation in found.survivors} == known, str(found)
 
 
 def test_a_whole_model_of_other_shapes_is_mutated_too():

@@ -1,5 +1,7 @@
 """The audit of optimisers: right ones pass, wrong ones are caught where they should be."""
 
+import dataclasses
+import inspect
 import re
 
 import jax
@@ -8,34 +10,24 @@ import numpy as np
 import optax
 import pytest
 
-from chainrule import optim
+from chainrule import audit, optim
 from chainrule.audit import diagnosis
-from chainrule.audit.cases import optimizers as formulas
-from chainrule.audit.cases.optimizers import OPTIMIZER_ENTRIES, OptimizerEntry
-from chainrule.audit.mutants.optimizers import OPTIMIZER_MUTANTS, RIGHT_OPTIMIZERS
-from chainrule.audit.optimizers import (
-    STEP_AHEAD,
-    TOLERANCES,
-    Formula,
-    check_optimizer,
-    diagnose_optimizer,
-    leafwise,
-)
+from chainrule.audit.cases import formulas
+from chainrule.audit.mutants import MUTANTS, OPTIMIZER_MUTANTS, check_mutants, first_failure, report_on
+from chainrule.audit.mutants.steps import RIGHT_OPTIMIZERS
+from chainrule.audit.optimizers import TOLERANCES, Formula, check_optimizer, diagnose_optimizer, leafwise
 from chainrule.audit.report import Report
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 SMALL = {"w": np.random.default_rng(0).normal(size=(2, 3)), "scale": np.array(2.0)}
 SGD = formulas.sgd(0.1)
+ENTRIES = audit.entries(room="optim")
+MORE = ["tree, shape, dtype", "update against formula", "zero gradient", "jit", "no retrace"]
 
 
 def report(optimizer, formula, params=SMALL, **options):
     return Report("it", tuple(check_optimizer("it", optimizer, formula, params, **options)))
-
-
-def first_failure(mutant):
-    checks = check_optimizer(mutant.name, mutant.optimizer, mutant.formula, SMALL)
-    return next((check for check in checks if not check.ok), None)
 
 
 def mutant(name):
@@ -45,25 +37,36 @@ def mutant(name):
 # --- Right ones pass ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("entry", OPTIMIZER_ENTRIES, ids=lambda entry: entry.name)
-def test_optimizers_of_the_package_pass(entry):
-    (case,) = entry.cases
-    (params,) = case.make(np.random.default_rng(0))
-    found = Report(
-        entry.name, tuple(check_optimizer(entry.name, entry.optimizer, entry.formula, params, case=case.title))
-    )
+@pytest.mark.parametrize("name", [entry.name for entry in ENTRIES])
+def test_optimizers_of_the_package_pass(name):
+    (entry,) = audit.entries(name)
+    found = audit.check_entry(entry)
     assert found.ok, str(found)
-    assert [check.name for check in found.checks] == list(TOLERANCES)
-    assert {check.case for check in found.checks} == {entry.title}
+    assert found.subject == name
+    assert list(dict.fromkeys(check.case for check in found.checks)) == [case.title for case in entry.cases]
+    for case in entry.cases:
+        names = [check.name for check in found.checks if check.case == case.title]
+        assert names == (list(TOLERANCES) if case.kind == "typical" else MORE)
 
 
 def test_every_optimizer_of_the_package_has_an_entry():
-    names = {re.match(r"\w+", entry.name).group() for entry in OPTIMIZER_ENTRIES}
-    assert names == {*optim.OPTIMIZERS, "clip_by_value", "clip_by_global_norm", "chain", "ema"}
-    schedules = {entry.name for entry in OPTIMIZER_ENTRIES if entry.name.startswith("sgd, ")}
-    assert {name.split()[1] for name in schedules} == {"constant", "step", "exponential", "cosine", "one_cycle"}
-    assert len({entry.name for entry in OPTIMIZER_ENTRIES}) == len(OPTIMIZER_ENTRIES)
-    assert all(isinstance(entry, OptimizerEntry) and entry.room == "optim" for entry in OPTIMIZER_ENTRIES)
+    schedules = {"constant", "step", "exponential", "cosine", "one_cycle"}
+    others = {"clip_by_value", "clip_by_global_norm", "chain of updates", "ema"}
+    names = [entry.name for entry in ENTRIES]
+    assert set(names) == {*optim.OPTIMIZERS, *others, *(f"{name} schedule" for name in schedules)}
+    factories = {name for name, value in vars(optim).items() if name in optim.__all__ and inspect.isfunction(value)}
+    assert factories - {"apply_updates", "by_name", "global_norm"} == {name.split()[0] for name in names}
+    for entry in ENTRIES:
+        titles = [case.title for case in entry.cases]
+        assert len(set(titles)) == len(titles)
+        assert [case.kind for case in entry.cases] == ["typical"] + ["more"] * (len(titles) - 1)
+
+
+def test_a_wrong_formula_in_a_further_setting_fails_the_entry():
+    (entry,) = audit.entries("rmsprop")
+    wrong = dataclasses.replace(entry.cases[1], formula=formulas.rmsprop(0.05, 0.5))
+    found = audit.check_entry(dataclasses.replace(entry, cases=(entry.cases[0], wrong)))
+    assert {(check.name, check.case) for check in found.failures} == {("update against formula", wrong.title)}
 
 
 # The settings that make the definitions agree: RMSProp with ε outside the root; momentum at a constant rate, where it does
@@ -80,7 +83,7 @@ OPTAX = {
 
 @pytest.mark.parametrize("name", OPTAX)
 def test_optimizers_of_optax_pass_against_the_same_formulas(name):
-    found = report(*OPTAX[name])
+    found = report(*OPTAX[name], kind="typical" if name in ("adam", "lion") else "more")
     assert found.ok, str(found)
 
 
@@ -91,7 +94,8 @@ def test_optax_with_epsilon_inside_the_root_does_not_pass():
 
 @pytest.mark.parametrize("name", RIGHT_OPTIMIZERS)
 def test_what_the_wrong_ones_are_made_of_passes(name):
-    found = report(*RIGHT_OPTIMIZERS[name])
+    # The mistakes that other checks than the formula find are all planted in plain Adam.
+    found = report(*RIGHT_OPTIMIZERS[name], kind="typical" if name == "adam" else "more")
     assert found.ok, str(found)
 
 
@@ -104,6 +108,7 @@ def test_wrong_optimizer_is_caught(mutant):
     assert failure is not None, "an audit that passes this optimiser proves nothing"
     assert failure.name == mutant.caught_by
     assert failure.detail, "a failure must say what it is"
+    assert (failure.place.argument if failure.place else None) == mutant.argument
     if mutant.pattern:
         assert failure.diagnosis == mutant.pattern
 
@@ -111,6 +116,24 @@ def test_wrong_optimizer_is_caught(mutant):
 def test_the_gallery_is_large_enough_and_names_are_unique():
     assert len(OPTIMIZER_MUTANTS) >= 40
     assert len({mutant.name for mutant in OPTIMIZER_MUTANTS}) == len(OPTIMIZER_MUTANTS)
+    assert {mutant.room for mutant in OPTIMIZER_MUTANTS} == {"optimizers"}
+    steps = (diagnosis.STEP_AHEAD, diagnosis.STEP_BEHIND, diagnosis.STEP_STANDS, diagnosis.STATE_LOST)
+    assert set(steps) <= {mutant.pattern for mutant in OPTIMIZER_MUTANTS} <= {"", *diagnosis.PATTERNS}
+
+
+def test_rules_and_optimizers_go_through_the_checks_side_by_side():
+    rule = next(each for each in MUTANTS if each.caught_by == "tree, shape, dtype")
+    wrong = mutant("adam: the sign")
+    caught = list(check_mutants([rule, wrong]))
+    assert [(each, failure.name) for each, failure in caught] == [(rule, rule.caught_by), (wrong, wrong.caught_by)]
+
+
+def test_the_whole_report_on_a_wrong_optimizer():
+    found = report_on(mutant("momentum: dampened"))
+    assert len(found.checks) == len(TOLERANCES)
+    assert not found.ok
+    assert found.diagnosis == diagnosis.FACTOR
+    assert found.arguments == (0,)
 
 
 @pytest.mark.parametrize(
@@ -122,8 +145,7 @@ def test_the_gallery_is_large_enough_and_names_are_unique():
     ],
 )
 def test_checks_that_no_mutant_meets_first_can_fail_too(name, check):
-    wrong = mutant(name)
-    found = report(wrong.optimizer, wrong.formula)
+    found = report_on(mutant(name))
     assert check in [failure.name for failure in found.failures]
 
 
@@ -207,7 +229,7 @@ def test_diagnosis_of_numbers_alone():
     assert diagnosed(0.1, 0.05, 0.1 / 3)[0] == diagnosis.SIGN
     assert diagnosed(0.0, 0.0, 0.0)[0] == diagnosis.ZERO
     assert diagnosed(-0.3, -0.15, -0.1) == (diagnosis.FACTOR, "every update is 3 times what it should be")
-    assert diagnosed(-0.05, -0.1 / 3, -0.025)[0] == STEP_AHEAD
+    assert diagnosed(-0.05, -0.1 / 3, -0.025)[0] == diagnosis.STEP_AHEAD
     assert diagnosed(np.nan, np.nan, np.nan) == ("", "")
     assert diagnosed(1.0, 2.0, -3.0) == ("", "")
     assert diagnose_optimizer([{"v": np.zeros(2)}] * 3, falling, grads, params) == ("", "")
@@ -229,6 +251,7 @@ def test_diagnosis_of_numbers_alone():
         ({"params": {"w": np.zeros((0, 3))}}, "it: params must hold at least one floating-point number"),
         ({"params": {"w": np.arange(3)}}, r"it: params\['w'\] must be of floating-point numbers, got int64\[3\]"),
         ({"params": {"w": "three"}}, r"it: params\['w'\] must be of floating-point numbers, got str"),
+        ({"kind": "kink"}, "it: kind must be one of typical, more, got 'kink'"),
         ({"steps": 1}, "it: steps must be a whole number of at least 2, got 1"),
         ({"steps": 2.5}, "it: steps must be a whole number of at least 2, got 2.5"),
         ({"steps": True}, "it: steps must be a whole number of at least 2, got True"),

@@ -1,6 +1,7 @@
 """Every rule of the register passes every check: the core of the suite."""
 
 import ast
+import dataclasses
 import inspect
 from pathlib import Path
 
@@ -9,11 +10,12 @@ import pytest
 import chainrule
 from chainrule import audit, layers, losses, models, ops
 from chainrule.audit.checks import AUTODIFF, DIFFERENCES, PRIMAL
+from chainrule.audit.registry import REGISTER, Entry, OptimizerEntry, register_optimizer
 from chainrule.layer import Layer, Lifted, StatelessLayer
 from chainrule.rule import Rule
 
 
-@pytest.mark.parametrize("name", [entry.name for entry in audit.entries()])
+@pytest.mark.parametrize("name", [entry.name for entry in audit.rules()])
 def test_rule_passes_every_check(name):
     (entry,) = audit.entries(name)
     report = audit.check_entry(entry)
@@ -24,18 +26,18 @@ def test_rule_passes_every_check(name):
 
 
 def test_every_public_rule_is_registered():
-    registered = {entry.rule for entry in audit.entries()}
+    registered = {entry.rule for entry in audit.rules()}
     for room in (ops, losses, models):
         for name in room.__all__:
             value = getattr(room, name)
             if isinstance(value, Rule):
                 # The pointwise half of a loss is checked as the loss with the reduction "none".
-                whole = {entry.rule.pointwise for entry in audit.entries() if isinstance(entry.rule, losses.Loss)}
+                whole = {entry.rule.pointwise for entry in audit.rules() if isinstance(entry.rule, losses.Loss)}
                 assert value in registered | whole, f"{room.__name__}.{name} is in no case of the audit"
 
 
 def test_every_layer_class_is_registered():
-    types = {type(entry.rule) for entry in audit.entries()}
+    types = {type(entry.rule) for entry in audit.rules()}
     public = {getattr(layers, name) for name in layers.__all__}
     public = {value for value in public if inspect.isclass(value) and issubclass(value, Layer)}
     assert public, "the room of layers holds no layer"
@@ -64,3 +66,30 @@ def test_register_refuses_a_name_that_is_taken_and_cases_without_extremes():
         audit.register("new", "ops", entry.rule, entry.reference, entry.cases[0])
     with pytest.raises(ValueError, match="no rule 'tann' in the register; it holds sigmoid, tanh"):
         audit.entries("tann")
+
+
+def test_the_register_refuses_an_optimizer_of_a_taken_name_or_without_a_typical_case():
+    (adam,) = audit.entries("adam")
+    for taken in ("adam", "tanh"):
+        with pytest.raises(ValueError, match=f"{taken} is in the register already"):
+            register_optimizer(taken, adam.answer, *adam.cases)
+    for cases, kinds in (((), r"\[\]"), (adam.cases[1:], r"\['more'\]"), (adam.cases[::-1], r"\['more', 'typical'\]")):
+        with pytest.raises(ValueError, match=f"new: the first of the cases must be typical, got {kinds}"):
+            register_optimizer("new", adam.answer, *cases)
+    assert "new" not in REGISTER
+
+
+def test_entries_are_chosen_by_room_and_optimizers_come_last(monkeypatch):
+    (tanh,) = audit.entries("tanh")
+    monkeypatch.setitem(REGISTER, "late", dataclasses.replace(tanh, name="late"))
+    everything, rules, optimizers = audit.entries(), audit.rules(), audit.entries(room="optim")
+    assert everything == [*rules, *optimizers]
+    assert rules[-1].name == "late"
+    assert {type(entry) for entry in rules} == {Entry}
+    assert {type(entry) for entry in optimizers} == {OptimizerEntry}
+    assert {entry.room for entry in audit.entries(room="losses")} == {"losses"}
+    assert audit.entries("adam", room="optim") == audit.entries("adam")
+    with pytest.raises(ValueError, match="no rule 'adam' in the room 'losses' of the register; it holds "):
+        audit.entries("adam", room="losses")
+    with pytest.raises(ValueError, match=r"no room 'attic' in the register; it holds ops, .*, optim$"):
+        audit.entries(room="attic")

@@ -1,18 +1,22 @@
 import dataclasses
 import json
+import sys
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from benchmarks.audit import __main__ as command
-from benchmarks.audit import contest, tables
+from benchmarks.audit import contest, false_alarms, mechanical, tables
 from benchmarks.audit.contest import DERIVATIVE, OTHER, RIGHT, Trial
 from benchmarks.audit.judges import JUDGES, OURS, Judge
 
 from chainrule import audit
 from chainrule.audit import diagnosis
 from chainrule.audit.mutants import MUTANTS
+from chainrule.audit.mutants.mechanical import mutations
 from chainrule.rule import rule
+from tests.audit.correct_functions import CORRECT, Correct
 
 INSTALLED = [judge for judge in JUDGES.values() if "torch" not in judge.needs]  # PyTorch is not in the test extra
 
@@ -166,7 +170,7 @@ def test_the_gallery_and_the_register_are_put_on_trial():
     for trial, mutant in zip(wrong, MUTANTS, strict=True):
         assert trial.rule is mutant.rule
         assert (trial.kind == OTHER) == (mutant.argument is None or mutant.pattern == diagnosis.VMAP)
-    assert {trial.rule.name for trial in right} == {entry.rule.name for entry in audit.entries()}
+    assert {trial.rule.name for trial in right} == {entry.rule.name for entry in audit.rules()}
     assert {trial.kind for trial in right} == {RIGHT}
 
 
@@ -208,3 +212,108 @@ def test_the_command_fails_without_a_judge(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["audit", "--only", "llm.c"])
     assert command.main() == 1
     assert "no_such_library not installed" in capsys.readouterr().err
+
+
+# --- The mechanical mutants, and false alarms ----------------------------------------------------------------------------
+
+
+def run(monkeypatch, *options):
+    monkeypatch.setattr("sys.argv", ["audit", *map(str, options)])
+    return command.main()
+
+
+@pytest.fixture
+def one_rule(monkeypatch):
+    (entry,) = audit.entries("flatten")
+    monkeypatch.setattr(mechanical.audit, "rules", lambda: [entry])
+
+
+def test_mechanical_mutants_are_counted(monkeypatch, capsys, tmp_path, one_rule):
+    path = tmp_path / "mutants.json"
+    assert run(monkeypatch, "--mechanical", "--rooms", "ops", "--json", path) == 0
+    printed, results = capsys.readouterr(), json.loads(path.read_text())
+    assert "18 of 18 mutants caught, 100.00 %" in printed.out
+    assert "survives" not in printed.out
+    assert printed.err == f"written: {path}\n"  # no bar where there is no terminal
+    assert results["rules"] == {"flatten": [18, 18]}
+    assert sum(total for _, total in results["operators"].values()) == results["total"] == results["caught"] == 18
+    assert results["survivors"] == []
+
+
+def test_a_survivor_that_is_not_explained_fails_the_command(monkeypatch, capsys, one_rule):
+    monkeypatch.setattr(mechanical, "Battery", lambda entry, seed: lambda mutated, numbers: None)
+    assert run(monkeypatch, "--mechanical") == 1
+    title = "flatten: the cotangent of argument 0 is clipped to 1"
+    assert f"survives, unexplained: {title}" in capsys.readouterr().out
+    listed = [mutation.title for entry in mechanical.audit.rules() for mutation in mutations(entry)]
+    monkeypatch.setattr(mechanical, "explained", lambda: listed)
+    assert run(monkeypatch, "--mechanical") == 0
+    assert f"survives: {title}" in capsys.readouterr().out
+
+
+def sine(x):
+    return jnp.sin(x)
+
+
+@jax.custom_jvp
+def wrong_sine(x):
+    return jnp.sin(x)
+
+
+wrong_sine.defjvp(lambda primals, tangents: (jnp.sin(primals[0]), 2 * jnp.cos(primals[0]) * tangents[0]))
+
+
+def refuses(x):
+    raise RuntimeError("not today")
+
+
+def draw(rng):
+    return (rng.normal(size=int(rng.integers(1, 5))),)
+
+
+def test_false_alarms_are_counted_and_shown(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(false_alarms.jax, "clear_caches", lambda: None)  # the other tests want theirs
+    functions = [Correct("sine", sine, draw), Correct("wrong sine", wrong_sine, draw)]
+    monkeypatch.setattr(false_alarms, "correct_functions", lambda: functions)
+    path = tmp_path / "alarms.json"
+    assert run(monkeypatch, "--false-alarms", "--cases", 3, "--json", path) == 1
+    printed, results = capsys.readouterr().out, json.loads(path.read_text())
+    assert "1 false alarms in 3 cases of 2 functions" in printed
+    (line,) = results["alarms"]
+    assert line.startswith("wrong sine, seed 0, float64[")
+    assert "hand against autodiff" in line
+    assert f"false alarm: {line}" in printed
+    assert run(monkeypatch, "--false-alarms", "--cases", 1) == 0
+    assert "0 false alarms in 1 cases of 1 functions" in capsys.readouterr().out
+
+
+def test_an_audit_that_stops_is_a_false_alarm():
+    drawn = Correct("labels", sine, lambda rng: (np.array([1, 2]),))  # nothing to differentiate
+    assert "ValueError" in false_alarms.alarm(drawn, 0)
+    assert "not today" in false_alarms.alarm(Correct("refuses", refuses, draw), 0)
+
+
+def test_the_functions_of_the_tests_are_found_at_the_top_of_the_repository(monkeypatch, capsys):
+    assert false_alarms.correct_functions() is CORRECT
+    monkeypatch.setitem(sys.modules, "tests.audit.correct_functions", None)
+    assert run(monkeypatch, "--false-alarms") == 1
+    assert "run the command from the top of the repository" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--cases", "3"), "--cases is for --false-alarms"),
+        (("--false-alarms", "--seed", "1"), "--seed is for the judges and --mechanical"),
+        (("--false-alarms", "--cases", "0"), "must be at least 1, got 0"),
+        (("--mechanical", "--only", "llm.c"), "--only is for the judges"),
+        (("--mechanical", "--rooms", "cellar"), "invalid choice: 'cellar'"),
+        (("--mechanical", "--false-alarms"), "not allowed with argument"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else " ".join(value),
+)
+def test_options_that_do_not_fit_are_refused(monkeypatch, capsys, options, message):
+    with pytest.raises(SystemExit) as stopped:
+        run(monkeypatch, *options)
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err

@@ -4,7 +4,7 @@ from chainrule.audit.arguments import from_shapes
 from chainrule.audit.assertion import assert_vjp
 from chainrule.audit.registry import Case, Entry, register
 from chainrule.audit.report import Check, Place, Report
-from chainrule.audit.run import audit, check_all, check_entry, entries
+from chainrule.audit.run import audit, check_all, check_entry, entries, rules
 
 __all__ = [
     "Case",
@@ -19,4 +19,5 @@ __all__ = [
     "entries",
     "from_shapes",
     "register",
+    "rules",
 ]

@@ -1,4 +1,4 @@
-"""What mistake a wrong derivative looks like: the patterns that the audit knows by name."""
+"""What mistake a wrong derivative, or a wrong optimiser, looks like: the patterns that the audit knows by name."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ __all__ = [
     "ROUNDED",
     "SIGN",
     "SQUARE",
+    "STATE_LOST",
+    "STEP_AHEAD",
+    "STEP_BEHIND",
+    "STEP_STANDS",
     "SWAPPED",
     "TRANSPOSED",
     "VMAP",
@@ -36,6 +40,10 @@ SQUARE = "right for square shapes only"
 BATCH = "right for one batch size only"
 VMAP = "broken under vmap"
 FLOAT32 = "right in float64, unstable in float32"
+STEP_AHEAD = "the bias correction or schedule is that of the next step, t + 1 for t"
+STEP_BEHIND = "the bias correction or schedule is that of the step before, t - 1 for t"
+STEP_STANDS = "the step count stays at its first value"
+STATE_LOST = "the state is not carried from step to step"
 
 PATTERNS = (
     FACTOR,
@@ -53,4 +61,8 @@ PATTERNS = (
     BATCH,
     VMAP,
     FLOAT32,
+    STEP_AHEAD,
+    STEP_BEHIND,
+    STEP_STANDS,
+    STATE_LOST,
 )

@@ -1,7 +1,7 @@
-"""What the register's rules say of themselves: equation, derivation and code, read from where each is written.
+"""What the register's entries say of themselves: equation, derivation and code, read from where each is written.
 
 Nothing is written twice: the text is that of the docstrings, by their sections, and the code is the source of the very
-functions that the rule runs.
+functions that the rule or optimiser runs.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import inspect
 import re
 import sys
 import textwrap
+import typing
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +24,7 @@ import numpy as np
 from jax import Array
 
 from chainrule import audit
-from chainrule.audit.registry import Entry
+from chainrule.audit.registry import Entry, OptimizerEntry
 from chainrule.layer import Lifted, StatelessLayer
 from chainrule.losses.reduction import Loss, reduce
 from chainrule.rule import Rule, _Bound, _FunctionRule
@@ -48,7 +49,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Explanation:
-    """One rule of the register as it is written. Texts are empty where the docstring has no such section.
+    """One rule or optimiser of the register as it is written. Texts are empty where the docstring has no such section.
 
     Attributes:
         name: the name in the register.
@@ -62,12 +63,15 @@ class Explanation:
         notes: what the docstring says besides.
         source: the literature.
         forward_code: the source of the forward function without its docstring. For a loss: of its pointwise half, then of
-            what joins it to the reduction; for a model: of the function that composes it.
-        backward_code: that of the backward function; empty for a model, whose backward pass is the chain's.
+            what joins it to the reduction; for a model: of the function that composes it; for an optimiser: of ``update``
+            and the methods of its own that it calls.
+        backward_code: that of the backward function; empty for an optimiser, and for a model, whose backward pass is the
+            chain's.
         composition: how layers are put together, ``"chain(flatten, Dense(2))"``; empty for what has no layers.
         parts: the rules that it is made of: layers, the halves of a loss, or rules that its code calls.
         where: module and line, ``"chainrule.ops.gelu:22"``.
         elementwise: whether each number of the output depends on one number of a single array, so that it can be drawn.
+        answer_code: for an optimiser, the source of the formulas, in NumPy, that it is compared with.
     """
 
     name: str
@@ -86,6 +90,7 @@ class Explanation:
     parts: tuple[Part, ...]
     where: str
     elementwise: bool
+    answer_code: str = ""
 
 
 def explain(name: str) -> Explanation:
@@ -95,6 +100,8 @@ def explain(name: str) -> Explanation:
         ValueError: for a name that is not in the register; the message gives those near it.
     """
     entry = find(name)
+    if isinstance(entry, OptimizerEntry):
+        return _explain_optimizer(entry)
     rule, maker = _base(entry.rule), _maker(entry)
     defined = maker if maker is not None else _defined(rule)
     title, sections = _read(_docstring(entry))
@@ -126,18 +133,46 @@ def explain(name: str) -> Explanation:
     )
 
 
+def _explain_optimizer(entry: OptimizerEntry) -> Explanation:
+    maker = _maker(entry)
+    if maker is None:
+        raise ValueError(f"{entry.name} cannot be explained: chainrule.optim has no function {_family(entry)}")
+    title, sections = _read(_docstring(entry))
+    said, kind = sections["Equation"], typing.get_type_hints(maker)["return"]
+    return Explanation(
+        name=entry.name,
+        room=entry.room,
+        title=title,
+        # What is displayed is the equation, though it be written with an arrow.
+        equation=_equation(title, said) if " = " in title else said or title,
+        shapes=sections["Shapes"],
+        derivation=sections["Derivation"],
+        residuals="",
+        kinks="",
+        notes=sections["Notes"],
+        source=sections["Source"],
+        forward_code=_joined(*map(_code, _methods(kind, "update" if hasattr(kind, "update") else "__call__"))),
+        backward_code="",
+        composition="",
+        parts=(),
+        where=_where(maker),
+        elementwise=False,
+        answer_code=_code(entry.answer),
+    )
+
+
 def titles() -> list[tuple[str, str, str]]:
     """The room, the name and the title of every entry, in the order of the register."""
     return [(entry.room, entry.name, _read(_docstring(entry))[0]) for entry in audit.entries()]
 
 
-def find(name: str) -> Entry:
+def find(name: str) -> Entry | OptimizerEntry:
     """The entry of a name; that of a family (``mlp`` of ``mlp, relu``) is the family's first.
 
     Raises:
         ValueError: for a name that is not in the register; the message gives those near it.
     """
-    entries: dict[str, Entry] = {}
+    entries: dict[str, Entry | OptimizerEntry] = {}
     for entry in audit.entries():
         entries.setdefault(entry.name.partition(",")[0], entry)
         entries[entry.name] = entry
@@ -216,20 +251,21 @@ def _base(rule: Rule) -> Rule:
     return rule
 
 
-def _family(entry: Entry) -> str:
+def _family(entry: Entry | OptimizerEntry) -> str:
     """The first word of an entry's name: ``mlp`` of ``mlp, relu``, ``Dense`` of ``Dense without bias``."""
     return re.split(r"\W", entry.name, maxsplit=1)[0]
 
 
-def _maker(entry: Entry) -> Callable[..., Any] | None:
+def _maker(entry: Entry | OptimizerEntry) -> Callable[..., Any] | None:
     """The function of the room that builds the entry, as ``compose.chain`` does; None for what is no function's work."""
     found = getattr(importlib.import_module(f"chainrule.{entry.room}"), _family(entry), None)
     return found if inspect.isfunction(found) else None
 
 
-def _docstring(entry: Entry) -> str:
+def _docstring(entry: Entry | OptimizerEntry) -> str:
     maker = _maker(entry)
-    return str((maker if maker is not None else _base(entry.rule)).__doc__ or "")
+    defined = maker if maker is not None or isinstance(entry, OptimizerEntry) else _base(entry.rule)
+    return str(defined.__doc__ or "")
 
 
 def _defined(rule: Rule) -> Any:
@@ -271,6 +307,16 @@ def _code(function: Callable[..., Any]) -> str:
     return "\n".join(lines).rstrip()
 
 
+def _methods(kind: type, name: str) -> list[Any]:
+    """A method of a class, and those with a leading underscore that it calls on itself, as far as that goes."""
+    names = [name]
+    for each in names:  # the list grows while it is read
+        called = [node.attr for node in ast.walk(_parsed(getattr(kind, each))[2]) if isinstance(node, ast.Attribute)]
+        own = [other for other in called if inspect.isfunction(getattr(kind, other, None)) and other.startswith("_")]
+        names += [other for other in dict.fromkeys(own) if other not in names]
+    return [getattr(kind, each) for each in names]
+
+
 def _made_of(rule: Rule, functions: Iterable[Any]) -> list[Rule]:
     """The halves of a loss, and the rules that the code calls by their name."""
     found: list[Rule] = [rule.pointwise, reduce] if isinstance(rule, Loss) else []
@@ -282,7 +328,7 @@ def _made_of(rule: Rule, functions: Iterable[Any]) -> list[Rule]:
 
 
 def _part(rule: Rule) -> Part:
-    entries = audit.entries()
+    entries = audit.rules()
     base = _base(rule)
     kind = type(base)
     alike = [entry.name for entry in entries if _base(entry.rule) == base]
@@ -321,7 +367,8 @@ def curve(name: str) -> Rule:
     Raises:
         ValueError: for an entry that is neither; the message names those that are. Also for an unknown name.
     """
-    found = _curve(find(name))
+    entry = find(name)
+    found = _curve(entry) if isinstance(entry, Entry) else None
     if found is None:
         raise ValueError(
             f"{name} cannot be drawn: a picture shows an elementwise rule of one array, or a loss of one number against "
@@ -332,7 +379,7 @@ def curve(name: str) -> Rule:
 
 def drawable() -> list[str]:
     """The names of the entries that ``curve`` has a rule for."""
-    return [entry.name for entry in audit.entries() if _curve(entry) is not None]
+    return [entry.name for entry in audit.rules() if _curve(entry) is not None]
 
 
 def _curve(entry: Entry) -> Rule | None:

@@ -32,6 +32,7 @@ __all__ = [
     "hand_program",
     "is_float",
     "live_equations",
+    "one_hot",
     "points_program",
     "stack",
     "tangents",
@@ -323,6 +324,19 @@ def cotangent_of(tree: Any, leaves: list[Any]) -> Any:
         lambda leaf: next(rest) if is_float(leaf) else np.zeros(leaf.shape, jax.dtypes.float0),
         tree,
     )
+
+
+def one_hot(output: Any, number: int) -> Any:
+    """The cotangent of an output that picks one of its floating-point numbers, counted over all leaves."""
+    leaves, offset = [], 0
+    for leaf in floats(output):
+        size = int(np.prod(leaf.shape))
+        one = np.zeros(size, leaf.dtype)
+        if offset <= number < offset + size:
+            one[number - offset] = 1
+        leaves.append(one.reshape(leaf.shape))
+        offset += size
+    return cotangent_of(output, leaves)
 
 
 def tangents(args: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The register: every rule with its independent answer and the cases that it is checked on."""
+"""The register: every rule, and every optimiser, with its independent answer and the cases that it is checked on."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.audit.optimizers import Formula
 from chainrule.rule import Rule
 
-__all__ = ["REGISTER", "Case", "Entry", "register"]
+__all__ = ["REGISTER", "Case", "Entry", "OptimizerCase", "OptimizerEntry", "register", "register_optimizer"]
 
 Make = Callable[[np.random.Generator], tuple[Any, ...]]
 
@@ -53,7 +54,44 @@ class Entry:
     cases: tuple[Case, ...]
 
 
-REGISTER: dict[str, Entry] = {}
+@dataclass(frozen=True)
+class OptimizerCase:
+    """One setting of an optimiser, with the formula of that setting.
+
+    Attributes:
+        kind: ``"typical"`` (all checks) or ``"more"`` (another setting: updates in float64, and their tree).
+        make: draws the one argument, the params: a tree of NumPy arrays.
+        optimizer: the optimiser.
+        formula: the independent answer, in NumPy.
+        title: what the setting is.
+    """
+
+    kind: str
+    make: Make
+    optimizer: Any
+    formula: Formula
+    title: str
+
+
+@dataclass(frozen=True)
+class OptimizerEntry:
+    """An optimiser, a way of clipping or averaging, or a schedule (as that of gradient descent) in the register.
+
+    Attributes:
+        name: the name that the command line and the tables use; its first word names the factory in
+            ``chainrule.optim``.
+        answer: the function that writes the formulas down, whose source is shown as the independent answer.
+        cases: the settings that it is checked in, the typical one first.
+        room: where it lives.
+    """
+
+    name: str
+    answer: Callable[..., Any]
+    cases: tuple[OptimizerCase, ...]
+    room: str = "optim"
+
+
+REGISTER: dict[str, Entry | OptimizerEntry] = {}
 
 
 def register(name: str, room: str, rule: Rule, reference: Callable[..., Any], *cases: Case) -> None:
@@ -62,9 +100,26 @@ def register(name: str, room: str, rule: Rule, reference: Callable[..., Any], *c
     Raises:
         ValueError: for a name that is taken, or cases without a typical and an extreme one.
     """
-    if name in REGISTER:
-        raise ValueError(f"{name} is in the register already")
+    _require_free(name)
     kinds = {case.kind for case in cases}
     if not {"typical", "extreme"} <= kinds:
         raise ValueError(f"{name}: cases must hold a typical and an extreme one, got {sorted(kinds)}")
     REGISTER[name] = Entry(name, room, rule, reference, cases)
+
+
+def register_optimizer(name: str, answer: Callable[..., Any], *cases: OptimizerCase) -> None:
+    """Put an optimiser into the register.
+
+    Raises:
+        ValueError: for a name that is taken, or cases of which the first is not typical.
+    """
+    _require_free(name)
+    kinds = [case.kind for case in cases]
+    if kinds[:1] != ["typical"]:
+        raise ValueError(f"{name}: the first of the cases must be typical, got {kinds}")
+    REGISTER[name] = OptimizerEntry(name, answer, cases)
+
+
+def _require_free(name: str) -> None:
+    if name in REGISTER:
+        raise ValueError(f"{name} is in the register already")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -18,24 +18,52 @@ from chainrule.audit.checks import CHECKS, CheckFunction, check_informative, che
 from chainrule.audit.checks.names import AUTODIFF, SIZES, STRUCTURE
 from chainrule.audit.checks.sizes import right_where_square
 from chainrule.audit.inputs import Inputs
-from chainrule.audit.registry import REGISTER, Entry
+from chainrule.audit.optimizers import check_optimizer
+from chainrule.audit.registry import REGISTER, Entry, OptimizerEntry
 from chainrule.audit.report import Check, Report
 from chainrule.audit.subject import subject_of
 
-__all__ = ["audit", "check_all", "check_entry", "entries", "in_threads", "inputs_for", "inputs_of", "report_of"]
+__all__ = [
+    "audit",
+    "check_all",
+    "check_entry",
+    "entries",
+    "in_threads",
+    "inputs_for",
+    "inputs_of",
+    "report_of",
+    "rules",
+]
 
 
-def entries(only: str | None = None) -> list[Entry]:
-    """All entries of the register, in the order of the rooms; with ``only``, the one of that name.
+def entries(only: str | None = None, *, room: str | None = None) -> list[Entry | OptimizerEntry]:
+    """All entries of the register, in the order of the rooms, optimisers last.
+
+    Args:
+        only: the name of the one entry that is wanted.
+        room: the room whose entries are wanted.
 
     Raises:
-        ValueError: for a name that is not in the register; the message lists those that are.
+        ValueError: for a name or a room that is not in the register; the message lists those that are.
     """
+    # Sorting is stable: but for the optimisers, the order is that of registration.
+    ordered = sorted(REGISTER.values(), key=lambda entry: isinstance(entry, OptimizerEntry))
+    found = [entry for entry in ordered if room is None or entry.room == room]
+    if not found:
+        rooms = dict.fromkeys(entry.room for entry in ordered)
+        raise ValueError(f"no room {room!r} in the register; it holds {', '.join(rooms)}")
     if only is None:
-        return list(REGISTER.values())
-    if only not in REGISTER:
-        raise ValueError(f"no rule {only!r} in the register; it holds {', '.join(REGISTER)}")
-    return [REGISTER[only]]
+        return found
+    named = [entry for entry in found if entry.name == only]
+    if not named:
+        place = "register" if room is None else f"room {room!r} of the register"
+        raise ValueError(f"no rule {only!r} in the {place}; it holds {', '.join(entry.name for entry in found)}")
+    return named
+
+
+def rules() -> list[Entry]:
+    """The entries of the register that are rules, which have a derivative; all but the optimisers."""
+    return [entry for entry in entries() if isinstance(entry, Entry)]
 
 
 def inputs_of(entry: Entry, number: int, seed: int = 0) -> Inputs:
@@ -46,17 +74,28 @@ def inputs_of(entry: Entry, number: int, seed: int = 0) -> Inputs:
     return Inputs(subject, args, entry.reference, case.title or case.kind, seed, strict=True)
 
 
-def check_entry(entry: Entry, seed: int = 0) -> Report:
+def check_entry(entry: Entry | OptimizerEntry, seed: int = 0) -> Report:
     """Run every check on every case of an entry."""
     found: list[Check] = []
-    for number, case in enumerate(entry.cases):
-        found += run_checks(inputs_of(entry, number, seed), of_kind(case.kind))
+    for number in range(len(entry.cases)):
+        if isinstance(entry, OptimizerEntry):
+            found += _check_setting(entry, number, seed)
+        else:
+            found += run_checks(inputs_of(entry, number, seed), of_kind(entry.cases[number].kind))
     return Report(entry.name, tuple(found))
 
 
-def check_all(chosen: list[Entry], seed: int = 0) -> Iterator[Report]:
+def _check_setting(entry: OptimizerEntry, number: int, seed: int) -> Iterator[Check]:
+    case = entry.cases[number]
+    (params,) = case.make(np.random.default_rng(seed + number))
+    return check_optimizer(
+        entry.name, case.optimizer, case.formula, params, seed=seed, case=case.title or case.kind, kind=case.kind
+    )
+
+
+def check_all(chosen: Sequence[Entry | OptimizerEntry], seed: int = 0) -> Iterator[Report]:
     """Check entries side by side, and yield their reports in order."""
-    yield from in_threads(lambda entry: check_entry(entry, seed), chosen)
+    yield from in_threads(lambda entry: check_entry(entry, seed), list(chosen))
 
 
 def in_threads(function: Callable[[Any], Any], arguments: list[Any]) -> Iterator[Any]:
@@ -168,8 +207,6 @@ def _is_optimizer(f: Any) -> bool:
 
 
 def _audit_optimizer(optimizer: Any, args: tuple[Any, ...], formula: Any, seed: int) -> Report:
-    from chainrule.audit.optimizers import check_optimizer
-
     if formula is None:
         raise ValueError("audit: an optimiser is compared with its formula: give reference=(init, update), in NumPy")
     if len(args) != 1:

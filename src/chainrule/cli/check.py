@@ -17,35 +17,92 @@ if TYPE_CHECKING:
     from chainrule.audit import Report
     from chainrule.audit.mutants import Mutant
     from chainrule.audit.report import Check
-    from chainrule.cli import Settings
 
 __all__ = ["check"]
 
 
 @click.command()
+@click.argument("target", required=False)
+@click.option("--shapes", help="Draw the arguments of TARGET from these, such as 3x4,4.")
+@click.option("--static", metavar="NAME=VALUE", multiple=True, help="A static argument of TARGET; may be repeated.")
+@click.option(
+    "--pullback", metavar="TARGET", help="The function pullback(d_output, *arguments) that belongs to TARGET."
+)
+@click.option("--second-order", is_flag=True, help="Check the derivative of TARGET's pullback as well.")
 @click.option("--only", metavar="NAME", multiple=True, help="Check this rule alone; may be given more than once.")
 @click.option("--json", "as_json", is_flag=True, help="Print every figure as JSON instead of the table.")
-@click.option("--picture", type=click.Path(path_type=Path), help="Write the largest errors as a picture to this file.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the arguments and cotangents that are drawn.")
-@click.pass_obj
-def check(settings: Settings, only: tuple[str, ...], as_json: bool, picture: Path | None, seed: int) -> None:
-    """Check every rule, layer, loss and model, and print its largest relative errors.
+@click.option("--picture", type=click.Path(path_type=Path), help="Write the errors as a picture to this PNG file.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of the arguments and cotangents that are drawn.",
+)
+@click.pass_context
+def check(
+    context: click.Context,
+    target: str | None,
+    shapes: str | None,
+    static: tuple[str, ...],
+    pullback: str | None,
+    second_order: bool,
+    only: tuple[str, ...],
+    as_json: bool,
+    picture: Path | None,
+    seed: int,
+) -> None:
+    r"""Check derivatives: every rule of the package, or a function of your own.
 
-    The primal is compared with an independent answer, the pullback with autodiff and with central differences, in float64
-    with random cotangents; further: linearity, tree, shape and dtype, jit, vmap, float32 and bfloat16, residuals, and finite
-    values at the extremes. Then rules that are wrong on purpose go the same way: each must be caught.
+    Without TARGET, every rule, layer, loss and model is checked. The primal is compared with an independent answer, the
+    pullback with autodiff and with central differences, in float64 with random cotangents; further: linearity, tree, shape
+    and dtype, jit, vmap, float32 and bfloat16, residuals, and finite values at the extremes. Then rules that are wrong on
+    purpose go the same way: each must be caught.
 
-    The exit status is 1 if a rule fails, or a wrong one passes.
+    TARGET is package.module:function or path/to/file.py:function: a jax.custom_vjp or custom_jvp function, a rule, or a
+    plain function. It is checked on arguments drawn from --shapes, such as 8x5,8:int5,scalar:positive:
+
+    \b
+      3x4, scalar      real numbers of both signs
+      3x4:positive     from 0.1 to 3
+      3x4:unit         between 0 and 1
+      4x4:symmetric    symmetric positive definite
+      8:int5           whole numbers from 0 to 4: labels, indices
+      8:bool           true and false
+      scalar:key       a random key
+
+    The exit status is 1 if a derivative is wrong, or a rule that is wrong on purpose passes.
     """
-    from chainrule import audit
-    from chainrule.audit import mutants
-
+    of_target = {"--shapes": shapes, "--static": static, "--pullback": pullback, "--second-order": second_order}
+    if target is None:
+        for name, given in of_target.items():
+            if given:
+                raise click.UsageError(f"{name} needs the TARGET that it belongs to.", context)
+    elif only:
+        raise click.UsageError("--only chooses from the register, give it or a TARGET, not both.", context)
+    elif shapes is None:
+        raise click.UsageError("TARGET needs --shapes to draw its arguments from, such as 3x4,4.", context)
     if picture is not None and (picture.suffix.lower() != ".png" or not picture.parent.is_dir()):
         raise ValueError(f"--picture must be a .png in a folder that exists, got {picture}")
-    if settings.compilation_cache:
+    if context.obj.compilation_cache:
         from chainrule.cli.compilation_cache import use_compilation_cache
 
         use_compilation_cache()
+    if target is not None and shapes is not None:
+        from chainrule.cli.check_target import Request, check_target
+
+        ok = check_target(Request(target, shapes, seed, second_order, static, pullback), as_json, picture)
+    else:
+        ok = _check_register(only, as_json, picture, seed)
+    if not ok:
+        context.exit(1)
+
+
+def _check_register(only: tuple[str, ...], as_json: bool, picture: Path | None, seed: int) -> bool:
+    """Check the rules of the register, print what is found, and return whether all is as it should be."""
+    from chainrule import audit
+    from chainrule.audit import mutants
+
     chosen = [entry for name in dict.fromkeys(only) for entry in audit.entries(name)] if only else audit.entries()
     planted = [] if only else mutants.MUTANTS
     clock = time.perf_counter()
@@ -67,8 +124,7 @@ def check(settings: Settings, only: tuple[str, ...], as_json: bool, picture: Pat
         from chainrule import plot
 
         plot.save(plot.audit_errors(reports), picture)
-    if not ok:
-        click.get_current_context().exit(1)
+    return ok
 
 
 def _findings(chosen: Any, planted: Any, seed: int) -> Iterator[Any]:
@@ -112,7 +168,7 @@ def _print(reports: list[Report], caught: Any, missed: list[str], elapsed: float
     click.echo()
     for report in reports:
         for fault in report.failures:
-            click.echo(f"{report.subject}: {fault.name} ({fault.case}): {fault.figure:.1e}; {fault.detail}")
+            click.echo(f"{report.subject}: {fault.name} ({fault.case}): {fault.in_words}; {fault.detail}")
     failed = sum(not report.ok for report in reports)
     checks = sum(len(report.checks) for report in reports)
     click.echo(

@@ -1,4 +1,4 @@
-"""``chainrule explain``: one rule on one screen, from its equation to what the audit finds."""
+"""``chainrule explain``: one rule or optimiser on one screen, from its equation to what the audit finds."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ __all__ = ["explain"]
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.pass_obj
 def explain(settings: Settings, name: str | None, picture: Path | None, no_check: bool, as_json: bool) -> None:
-    """Explain a rule: its equation, shapes, derivation, code, and what the audit finds.
+    """Explain a rule or optimiser: its equation, shapes, derivation, code, and what the audit finds.
 
     NAME is that of `chainrule check`, in quotes if it has spaces. Without one, all names are listed, each with its equation.
 
     --picture draws rules that act on each number of one array, and losses of one number against the prediction.
 
-    The exit status is 1 if the rule fails the audit.
+    The exit status is 1 if it fails the audit.
     """
     from chainrule import audit
     from chainrule.audit import explain as explained
@@ -108,6 +108,7 @@ def _print(explanation: Explanation) -> None:
     backward = explanation.backward_code
     _code("Forward" if backward else "Code", explanation.forward_code)
     _code("Backward", backward)
+    _code("Independent answer", explanation.answer_code)
     _section("Source", explanation.source)
 
 
@@ -143,12 +144,18 @@ def _code(title: str, code: str) -> None:
 
 def _print_audit(report: Report, elapsed: float) -> None:
     from chainrule.audit.checks import AUTODIFF, DIFFERENCES, PRIMAL
+    from chainrule.audit.optimizers.names import FORMULA
 
     _heading("Audit")
     total, failed = len(report.checks), len(report.failures)
     verdict = f"all {total} checks pass" if report.ok else f"FAIL: {total - failed} of {total} checks pass"
     click.echo(f"  {verdict}, in {seconds(elapsed)}")
-    against = ((AUTODIFF, "autodiff"), (DIFFERENCES, "differences"), (PRIMAL, "the reference"))
+    against = (
+        (AUTODIFF, "autodiff"),
+        (DIFFERENCES, "differences"),
+        (PRIMAL, "the reference"),
+        (FORMULA, "the formula"),
+    )
     figures = [f"{worst:.2g} against {what}" for name, what in against if (worst := report.worst(name)) is not None]
     if figures:
         click.echo(f"  largest relative error {', '.join(figures)}")

@@ -4,7 +4,7 @@ Nothing here touches pyplot or matplotlib's global settings, needs a screen, or 
 first picture is drawn.
 """
 
-from chainrule.plot.audit import audit_errors
+from chainrule.plot.audit import audit_errors, audit_of
 from chainrule.plot.boundary import decision_boundary
 from chainrule.plot.confusion import confusion, confusion_matrix
 from chainrule.plot.curves import curves
@@ -14,6 +14,7 @@ from chainrule.plot.style import new_figure, save
 
 __all__ = [
     "audit_errors",
+    "audit_of",
     "confusion",
     "confusion_matrix",
     "curves",

@@ -26,7 +26,11 @@ def _register(
         Case("extreme", together(extreme(3, 10)), title="up to 10,000"),
         *(Case("more", together(away_from(kinks, 4, 1, 2)), static) for static in statics),
     ]
-    cases.append(Case("kink", lambda rng: (np.array([*kinks, 0.0, -0.0, 1.0]),), title="at zero and the kinks"))
+    # At a kink the slopes of one setting may be equal, as elu's are for alpha = 1: so every setting is tried there.
+    for static in ({}, *statics):
+        setting = ", ".join(f"{name} {value}" for name, value in static.items())
+        title = ", ".join(filter(None, (setting, "at zero and the kinks")))
+        cases.append(Case("kink", lambda rng: (np.array([*kinks, 0.0, -0.0, 1.0]),), static, title))
     register(rule.name, "ops", rule, reference, *cases)
 
 

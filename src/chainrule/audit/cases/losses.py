@@ -34,7 +34,7 @@ def _register(
     loss: Loss,
     pointwise: Callable[..., np.ndarray],
     targets: Callable[..., Any],
-    kink: Case | None = None,
+    kinks: tuple[Case, ...] = (),
     **static: Any,
 ) -> None:
     cases = [
@@ -47,7 +47,7 @@ def _register(
     ]
     if static:
         cases.append(Case("more", together(normal(4, 3, scale=2), targets(4, 3)), static, str(static)))
-    register(loss.name, "losses", loss, _reduced(pointwise), *cases, *([kink] if kink else []))
+    register(loss.name, "losses", loss, _reduced(pointwise), *cases, *kinks)
 
 
 def _huber(predictions: np.ndarray, targets: np.ndarray, delta: float = 1.0) -> np.ndarray:
@@ -67,26 +67,46 @@ _register(
     losses.mean_absolute_error,
     lambda p, t: np.abs(p - t),
     normal,
-    Case("kink", _equal_at_some, title="predictions equal to targets"),
+    (Case("kink", _equal_at_some, title="predictions equal to targets"),),
 )
 _register(losses.huber, _huber, normal, delta=0.3)
 _register(losses.binary_cross_entropy, _binary, _uniform)
+
+
+def _logits_of_zero(*weights: float) -> Callable[[np.random.Generator], tuple[np.ndarray, ...]]:
+    given = np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0])
+    return lambda rng: (*given, np.array(weights)) if weights else given
+
+
 _register(
     models.perceptron_loss,
     lambda z, t: np.where(z > 0, 1 - t, -t) * z,
     lambda *shape: lambda rng: rng.integers(0, 2, size=shape).astype(np.float64),
-    Case("kink", lambda rng: (np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0])), title="logits of zero"),
+    (
+        Case("kink", _logits_of_zero(), title="logits of zero"),
+        Case("kink", _logits_of_zero(), {"reduction": "none"}, "logits of zero, none"),
+        Case("kink", _logits_of_zero(0.5, 0.9, 0.2), {"reduction": "sum"}, "logits of zero, weighted sum"),
+        Case("kink", _logits_of_zero(0.5, 0.9, 0.2), title="logits of zero, weighted mean"),
+    ),
 )
 
 
 def _cross_entropy(logits: np.ndarray, labels: np.ndarray, label_smoothing: float = 0.0) -> np.ndarray:
-    q = np.eye(logits.shape[-1])[labels] if np.issubdtype(labels.dtype, np.integer) else labels
-    q = (1 - label_smoothing) * q + label_smoothing * q.sum(-1, keepdims=True) / logits.shape[-1]
-    return np.asarray(-(q * special.log_softmax(logits, axis=-1)).sum(-1))
+    q, classes, refused = labels, logits.shape[-1], np.zeros(logits.shape[:-1], bool)
+    if np.issubdtype(labels.dtype, np.integer):
+        refused = (labels < 0) | (labels >= classes)
+        q = np.eye(classes)[np.where(refused, 0, labels)]
+    q = (1 - label_smoothing) * q + label_smoothing * q.sum(-1, keepdims=True) / classes
+    return np.where(refused, np.nan, -(q * special.log_softmax(logits, axis=-1)).sum(-1))
 
 
 def _labels(classes: int, *shape: int) -> Callable[[np.random.Generator], np.ndarray]:
     return lambda rng: rng.integers(0, classes, size=shape).astype(np.int32)
+
+
+# Of 3 classes, two labels are none. A compiled program cannot refuse them: the loss is NaN, and the pullback lets 0 through.
+def _labels_out_of_range(rng: np.random.Generator) -> np.ndarray:
+    return np.array([0, 3, -1, 2], np.int32)
 
 
 register(
@@ -102,6 +122,18 @@ register(
     Case("more", together(normal(2, 4, 3), _labels(3, 2, 4)), {"reduction": "sum"}, "over time, sum"),
     Case("more", together(normal(5, 3), _labels(3, 5), _uniform(5)), {"reduction": "none"}, "none"),
     Case("degenerate", together(normal(4, 1), _labels(1, 4)), title="one class"),
+    Case("degenerate", together(normal(4, 3), _labels_out_of_range), title="labels out of range"),
+    Case(
+        "degenerate",
+        together(normal(4, 3), _labels_out_of_range, _uniform(4)),
+        title="labels out of range, weighted mean",
+    ),
+    Case(
+        "degenerate",
+        together(normal(4, 3), _labels_out_of_range, _uniform(4)),
+        {"reduction": "none"},
+        "labels out of range, none",
+    ),
     Case("extreme", together(extreme(5, 7), _labels(7, 5)), title="integer labels, up to 10,000"),
     Case("extreme", together(extreme(5, 7), _uniform(5, 7)), {"label_smoothing": 0.2}, "soft labels, up to 10,000"),
 )

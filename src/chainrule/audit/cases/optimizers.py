@@ -1,13 +1,7 @@
-"""The optimisers of ``chainrule.optim``, each beside its formula: an independent answer in NumPy, float64.
-
-The formulas are those that the sources publish, of a single array; ``t`` is the step, 1, 2, ..., and a learning rate is a
-number or a function of the number of steps before, t - 1.
-"""
+"""The optimisers, ways of clipping and averaging, and schedules of ``chainrule.optim``, each beside its formula."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,258 +9,31 @@ import jax
 import numpy as np
 
 from chainrule import optim
-from chainrule.audit.optimizers import Formula, leafwise
-from chainrule.audit.registry import Case
+from chainrule.audit.cases import formulas
+from chainrule.audit.optimizers import Formula
+from chainrule.audit.registry import OptimizerCase, register_optimizer
 from chainrule.optim.optimizer import Hyperparameters
 
-__all__ = [
-    "OPTIMIZER_ENTRIES",
-    "OptimizerEntry",
-    "adagrad",
-    "adam",
-    "chained",
-    "clip_by_global_norm",
-    "clip_by_value",
-    "draw_params",
-    "ema",
-    "lion",
-    "masked",
-    "momentum",
-    "nadam",
-    "rmsprop",
-    "sgd",
-]
+__all__ = ["draw_params"]
 
-# ----------------------------------------------------------------------------------------------------------------------
-# Learning rates: η as a function of the number n of steps before.
-# ----------------------------------------------------------------------------------------------------------------------
 
-
-def _at(rate: Any, t: int) -> Any:
-    return rate(t - 1) if callable(rate) else rate
-
-
-def _decayed(weight_decay: float, w: Any) -> Any:
-    return weight_decay * w if weight_decay else 0.0  # not 0 w, which is NaN where w is infinite
-
-
-def _drops(peak: float, every: int, factor: float) -> Callable[[int], float]:
-    """η factor^⌊n / every⌋."""
-    return lambda n: peak * factor ** math.floor(n / every)
-
-
-def _falls(peak: float, factor: float, every: int) -> Callable[[int], float]:
-    """η factor^(n / every)."""
-    return lambda n: peak * factor ** (n / every)
-
-
-def _half_cosine(start: float, end: float, fraction: float) -> float:
-    """Compute end + (start - end) cos²(π fraction / 2), which is half a period of a cosine."""
-    return end + (start - end) * math.cos(math.pi * fraction / 2) ** 2
-
-
-def _warm_cosine(peak: float, steps: int, warmup: int, start: float = 0.0, end: float = 0.0) -> Callable[[int], float]:
-    """A line from ``start`` to the peak at ``warmup``, half a cosine to ``end`` at ``steps``, and ``end`` from there on."""
-
-    def rate(n: int) -> float:
-        if n < warmup:
-            return start + (peak - start) * n / warmup
-        return _half_cosine(peak, end, (n - warmup) / (steps - warmup)) if n < steps else end
-
-    return rate
-
-
-def _cycle(peak: float, steps: int, share: float = 0.3, before: float = 25.0, after: float = 1e4) -> Any:
-    """Half a cosine from peak / before to the peak at share T - 1, half a cosine to peak / before / after at T - 1."""
-    turn, last = share * steps - 1, steps - 1
-
-    def rate(n: int) -> float:
-        if n <= turn and turn > 0:
-            return _half_cosine(peak / before, peak, n / turn)
-        return _half_cosine(peak, peak / before / after, min((n - turn) / (last - turn), 1.0))
-
-    return rate
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# The formulas.
-# ----------------------------------------------------------------------------------------------------------------------
-
-
-def sgd(rate: Any) -> Formula:
-    """Compute u = -η ∇ (Robbins and Monro, 1951)."""
-    return leafwise(lambda w: (), lambda g, state, w, t: (-_at(rate, t) * g, state))
-
-
-def momentum(rate: Any, decay: float = 0.9, *, nesterov: bool = False) -> Formula:
-    """Compute v_t = γ v_{t-1} + η_t ∇_t and u = -v_t (Polyak, 1964).
-
-    Nesterov's, in the variable that the gradient is taken at: u = -(γ v_t + η_t ∇_t) (Sutskever et al., 2013).
-    """
-
-    def update(g: Any, v: Any, w: Any, t: int) -> tuple[Any, Any]:
-        v = decay * v + _at(rate, t) * g
-        return (-decay * v - _at(rate, t) * g if nesterov else -v), v
-
-    return leafwise(np.zeros_like, update)
-
-
-def adagrad(rate: Any, initial: float = 0.0, eps: float = 1e-10) -> Formula:
-    """Compute u = -η ∇_t / (√(s_0 + Σ_i ∇_i²) + ε) (Duchi, Hazan and Singer, 2011)."""
-
-    def update(g: Any, s: Any, w: Any, t: int) -> tuple[Any, Any]:
-        s = s + g**2
-        return -_at(rate, t) * g / (np.sqrt(s) + eps), s
-
-    return leafwise(lambda w: np.full_like(w, initial), update)
-
-
-def rmsprop(rate: Any, decay: float = 0.9, eps: float = 1e-8) -> Formula:
-    """Compute s_t = ρ s_{t-1} + (1 - ρ) ∇_t², u = -η ∇_t / (√s_t + ε) (Tieleman and Hinton, 2012)."""
-
-    def update(g: Any, s: Any, w: Any, t: int) -> tuple[Any, Any]:
-        s = decay * s + (1 - decay) * g**2
-        return -_at(rate, t) * g / (np.sqrt(s) + eps), s
-
-    return leafwise(np.zeros_like, update)
-
-
-def adam(rate: Any, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.0) -> Formula:
-    """Compute u = -η (m̂ / (√v̂ + ε) + λ w) (Kingma and Ba, 2015; λ: Loshchilov and Hutter, 2019).
-
-    m_t = β1 m_{t-1} + (1 - β1) ∇, v_t = β2 v_{t-1} + (1 - β2) ∇², m̂ = m_t / (1 - β1^t), v̂ = v_t / (1 - β2^t).
-    """
-
-    def update(g: Any, moments: Any, w: Any, t: int) -> tuple[Any, Any]:
-        m = b1 * moments[0] + (1 - b1) * g
-        v = b2 * moments[1] + (1 - b2) * g**2
-        m_hat, v_hat = m / np.float64(1 - b1**t), v / np.float64(1 - b2**t)
-        return -_at(rate, t) * (m_hat / (np.sqrt(v_hat) + eps) + _decayed(weight_decay, w)), (m, v)
-
-    return leafwise(lambda w: (np.zeros_like(w), np.zeros_like(w)), update)
-
-
-def nadam(
-    rate: Any, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8, momentum_decay: float | None = 0.004
-) -> Formula:
-    """Compute u = -η m̂ / (√v̂ + ε), m̂ = μ_{t+1} m_t / (1 - Π_{i≤t+1} μ_i) + (1 - μ_t) ∇ / (1 - Π_{i≤t} μ_i) (Dozat, 2016).
-
-    μ_t = β1 (1 - ½ 0.96^(t ψ)), or β1 where ψ is None; m_t, v_t and v̂ as Adam's.
-    """
-
-    def mu(t: Any) -> Any:
-        return b1 * (1 - (0.0 if momentum_decay is None else 0.5 * 0.96 ** (t * momentum_decay))) + 0.0 * t
-
-    def update(g: Any, moments: Any, w: Any, t: int) -> tuple[Any, Any]:
-        m = b1 * moments[0] + (1 - b1) * g
-        v = b2 * moments[1] + (1 - b2) * g**2
-        so_far = np.prod(mu(np.arange(1, t + 1)))
-        m_hat = mu(t + 1) * m / (1 - so_far * mu(t + 1)) + (1 - mu(t)) * g / (1 - so_far)
-        return -_at(rate, t) * m_hat / (np.sqrt(v / np.float64(1 - b2**t)) + eps), (m, v)
-
-    return leafwise(lambda w: (np.zeros_like(w), np.zeros_like(w)), update)
-
-
-def lion(rate: Any, b1: float = 0.9, b2: float = 0.99, weight_decay: float = 0.0) -> Formula:
-    """Compute u = -η (sign(β1 m_{t-1} + (1 - β1) ∇) + λ w), m_t = β2 m_{t-1} + (1 - β2) ∇ (Chen et al., 2023)."""
-
-    def update(g: Any, m: Any, w: Any, t: int) -> tuple[Any, Any]:
-        return -_at(rate, t) * (np.sign(b1 * m + (1 - b1) * g) + _decayed(weight_decay, w)), b2 * m + (1 - b2) * g
-
-    return leafwise(np.zeros_like, update)
-
-
-def clip_by_value(bound: float) -> Formula:
-    """Compute u = min(max(∇, -c), c)."""
-    return leafwise(lambda w: (), lambda g, state, w, t: (np.minimum(np.maximum(g, -bound), bound), state))
-
-
-def clip_by_global_norm(bound: float) -> Formula:
-    """Compute u = ∇ min(1, c / ‖∇‖), ‖∇‖ over all elements of all leaves (Pascanu, Mikolov and Bengio, 2013)."""
-
-    def update(grads: Any, state: Any, params: Any, t: int) -> tuple[Any, Any]:
-        norm = np.linalg.norm(np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(grads)]))
-        factor = bound / norm if norm > bound else 1.0
-        return jax.tree.map(lambda g: factor * g, grads), state
-
-    return Formula(lambda params: (), update)
-
-
-def ema(decay: float, *, debias: bool = True) -> Formula:
-    """Compute Σ_{i≤t} β^{t-i} (1 - β) x_i of what it is fed, over 1 - β^t with ``debias`` (Polyak and Juditsky, 1992)."""
-
-    def update(x: Any, seen: Any, w: Any, t: int) -> tuple[Any, Any]:
-        seen = [*seen, x]
-        average = sum((1 - decay) * decay**age * x for age, x in enumerate(reversed(seen)))
-        return average / np.float64(1 - decay**t if debias else 1.0), seen
-
-    return leafwise(lambda w: [], update)
-
-
-def chained(*formulas: Formula) -> Formula:
-    """Apply formulas in turn: the updates of each are the gradients of the next."""
-
-    def update(grads: Any, states: Any, params: Any, t: int) -> tuple[Any, Any]:
-        after = []
-        for formula, state in zip(formulas, states, strict=True):
-            grads, state = formula.update(grads, state, params, t)  # noqa: PLW2901
-            after.append(state)
-        return grads, after
-
-    return Formula(lambda params: [formula.init(params) for formula in formulas], update)
-
-
-def masked(mask: Any, where_true: Formula, where_false: Formula) -> Formula:
-    """Take the one formula's updates for the leaves where the mask, a tree or its beginning, is true; else the other's."""
-
-    def update(grads: Any, states: Any, params: Any, t: int) -> tuple[Any, Any]:
-        (yes, state), (no, other) = (
-            formula.update(grads, state, params, t)
-            for formula, state in zip((where_true, where_false), states, strict=True)
-        )
-        chosen = jax.tree.map(lambda u, v, m: u if m else v, yes, no, jax.tree.broadcast(mask, grads))
-        return chosen, (state, other)
-
-    return Formula(lambda params: (where_true.init(params), where_false.init(params)), update)
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# The entries.
-# ----------------------------------------------------------------------------------------------------------------------
-
-
-def draw_params(rng: np.random.Generator) -> dict[str, Any]:
+def draw_params(rng: np.random.Generator) -> tuple[dict[str, Any]]:
     """Draw params: unequal shapes, a scalar, an empty leaf and a None among them."""
-    return {
+    params = {
         "layer": {"weight": rng.normal(size=(2, 3)), "bias": rng.normal(size=3)},
         "scale": rng.normal(size=()),
         "empty": rng.normal(size=(0, 2)),
         "none": None,
     }
+    return (params,)
 
 
-@dataclass(frozen=True)
-class OptimizerEntry:
-    """An optimiser in the register.
+def _typical(optimizer: Any, formula: Formula) -> OptimizerCase:
+    return OptimizerCase("typical", draw_params, optimizer, formula, "gradients from 1e-4 to 1e3")
 
-    Attributes:
-        name: the name that tables use, with the setting where there are several.
-        optimizer: the optimiser.
-        formula: the independent answer, as ``chainrule.audit.optimizers`` takes it.
-        title: what its one case is.
-        room: where it lives.
-    """
 
-    name: str
-    optimizer: Any
-    formula: Formula
-    title: str = "gradients from 1e-4 to 1e3"
-    room: str = "optim"
-
-    @property
-    def cases(self) -> tuple[Case, ...]:
-        """The one case: the params."""
-        return (Case("typical", lambda rng: (draw_params(rng),), {}, self.title),)
+def _more(title: str, optimizer: Any, formula: Formula) -> OptimizerCase:
+    return OptimizerCase("more", draw_params, optimizer, formula, title)
 
 
 @dataclass(frozen=True)
@@ -294,73 +61,166 @@ _MASK = {"layer": {"weight": True, "bias": False}, "scale": True, "empty": False
 _BEGINNING = {"layer": False, "scale": True, "empty": True, "none": None}
 _WEIGHTS = {"layer": {"weight": True, "bias": False}, "scale": False, "empty": False, "none": None}
 _RATE = np.asarray(0.05)  # an array is a leaf of the optimiser where a Python number would be static
+_FALL = optim.step(0.1, 2, 0.3), formulas.step(0.1, 2, 0.3)  # a learning rate for those that keep it in their state
 
-OPTIMIZER_ENTRIES: list[OptimizerEntry] = [
-    OptimizerEntry(*entry)
-    for entry in (
-        ("sgd", optim.sgd(0.1), sgd(0.1)),
-        ("sgd, constant", optim.sgd(optim.constant(0.1)), sgd(0.1)),
-        ("sgd, step", optim.sgd(optim.step(0.1, 2, 0.3)), sgd(_drops(0.1, 2, 0.3))),
-        ("sgd, exponential", optim.sgd(optim.exponential(0.1, 0.5, 3)), sgd(_falls(0.1, 0.5, 3))),
-        ("sgd, cosine", optim.sgd(optim.cosine(0.1, 5, 2, 0.01, 0.02)), sgd(_warm_cosine(0.1, 5, 2, 0.01, 0.02))),
-        ("sgd, one_cycle", optim.sgd(optim.one_cycle(0.1, 5, 0.6)), sgd(_cycle(0.1, 5, 0.6))),
-        ("sgd, one_cycle without a rise", optim.sgd(optim.one_cycle(0.1, 5, 0.1)), sgd(_cycle(0.1, 5, 0.1))),
-        ("momentum", optim.momentum(0.1), momentum(0.1)),
-        ("momentum, step", optim.momentum(optim.step(0.1, 2, 0.3), 0.5), momentum(_drops(0.1, 2, 0.3), 0.5)),
-        ("nesterov", optim.nesterov(0.1), momentum(0.1, nesterov=True)),
-        (
-            "nesterov, step",
-            optim.nesterov(optim.step(0.1, 2, 0.3), 0.5),
-            momentum(_drops(0.1, 2, 0.3), 0.5, nesterov=True),
-        ),
-        ("adagrad", optim.adagrad(0.1), adagrad(0.1)),
-        ("adagrad, accumulator and eps", optim.adagrad(0.1, 0.1, 1e-2), adagrad(0.1, 0.1, 1e-2)),
-        ("rmsprop", optim.rmsprop(0.1), rmsprop(0.1)),
-        ("rmsprop, decay and eps", optim.rmsprop(_RATE, 0.5, 1e-2), rmsprop(0.05, 0.5, 1e-2)),
-        ("adam", optim.adam(0.1), adam(0.1)),
-        ("adam, betas and eps", optim.adam(_RATE, 0.0, np.asarray(0.9), 1e-2), adam(0.05, 0.0, 0.9, 1e-2)),
-        ("adamw", optim.adamw(0.1, weight_decay=0.3), adam(0.1, weight_decay=0.3)),
-        ("adamw, decay 0", optim.adamw(0.1, weight_decay=0.0), adam(0.1)),
-        ("adamw, step", optim.adamw(optim.step(0.1, 2, 0.3)), adam(_drops(0.1, 2, 0.3), weight_decay=0.01)),
-        ("adamw, mask", optim.adamw(0.1, mask=_MASK), masked(_MASK, adam(0.1, weight_decay=0.01), adam(0.1))),
-        (
-            "adamw, mask that begins the tree",
-            optim.adamw(0.1, mask=_BEGINNING),
-            masked(_BEGINNING, adam(0.1, weight_decay=0.01), adam(0.1)),
-        ),
-        (
-            "adamw, mask by function",
-            optim.adamw(0.1, mask=_weights_only),
-            masked(_WEIGHTS, adam(0.1, weight_decay=0.01), adam(0.1)),
-        ),
-        ("nadam", optim.nadam(0.1), nadam(0.1)),
-        ("nadam, constant momentum", optim.nadam(0.1, momentum_decay=None), nadam(0.1, momentum_decay=None)),
-        (
-            "nadam, betas, eps and momentum decay",
-            optim.nadam(_RATE, 0.5, 0.9, 1e-2, 2.0),
-            nadam(0.05, 0.5, 0.9, 1e-2, 2.0),
-        ),
-        ("lion", optim.lion(0.1), lion(0.1)),
-        ("lion, decay and betas", optim.lion(_RATE, 0.5, 0.8, 0.1), lion(0.05, 0.5, 0.8, 0.1)),
-        (
-            "lion, mask",
-            optim.lion(0.1, weight_decay=0.1, mask=_MASK),
-            masked(_MASK, lion(0.1, weight_decay=0.1), lion(0.1)),
-        ),
-        ("clip_by_value", optim.clip_by_value(0.5), clip_by_value(0.5)),
-        ("clip_by_global_norm", optim.clip_by_global_norm(500.0), clip_by_global_norm(500.0)),
-        ("chain of none", optim.chain(), chained()),
-        (
-            "chain, clip and adam",
-            optim.chain(optim.clip_by_global_norm(1.0), optim.adam(0.1)),
-            chained(clip_by_global_norm(1.0), adam(0.1)),
-        ),
-        (
-            "chain, a foreign pair, clip and momentum",
-            optim.chain((lambda params: (), _halved), optim.clip_by_value(0.5), optim.momentum(0.1)),
-            chained(sgd(-0.5), clip_by_value(0.5), momentum(0.1)),
-        ),
-        ("ema", _OfParams(optim.ema(0.9)), ema(0.9)),
-        ("ema, without debias", _OfParams(optim.ema(0.5, debias=False)), ema(0.5, debias=False)),
-    )
-]
+# ----------------------------------------------------------------------------------------------------------------------
+# Optimisers.
+# ----------------------------------------------------------------------------------------------------------------------
+
+register_optimizer("sgd", formulas.sgd, _typical(optim.sgd(0.1), formulas.sgd(0.1)))
+
+register_optimizer(
+    "momentum",
+    formulas.momentum,
+    _typical(optim.momentum(0.1), formulas.momentum(0.1)),
+    _more("falling rate, decay 0.5", optim.momentum(_FALL[0], 0.5), formulas.momentum(_FALL[1], 0.5)),
+)
+
+register_optimizer(
+    "nesterov",
+    formulas.momentum,
+    _typical(optim.nesterov(0.1), formulas.momentum(0.1, nesterov=True)),
+    _more("falling rate, decay 0.5", optim.nesterov(_FALL[0], 0.5), formulas.momentum(_FALL[1], 0.5, nesterov=True)),
+)
+
+register_optimizer(
+    "adagrad",
+    formulas.adagrad,
+    _typical(optim.adagrad(0.1), formulas.adagrad(0.1)),
+    _more("accumulator 0.1, ε 0.01", optim.adagrad(0.1, 0.1, 1e-2), formulas.adagrad(0.1, 0.1, 1e-2)),
+)
+
+register_optimizer(
+    "rmsprop",
+    formulas.rmsprop,
+    _typical(optim.rmsprop(0.1), formulas.rmsprop(0.1)),
+    _more("decay 0.5, ε 0.01", optim.rmsprop(_RATE, 0.5, 1e-2), formulas.rmsprop(0.05, 0.5, 1e-2)),
+)
+
+register_optimizer(
+    "adam",
+    formulas.adam,
+    _typical(optim.adam(0.1), formulas.adam(0.1)),
+    _more(
+        "β1 0, β2 0.9, ε 0.01",
+        optim.adam(_RATE, 0.0, np.asarray(0.9), 1e-2),
+        formulas.adam(0.05, 0.0, 0.9, 1e-2),
+    ),
+)
+
+register_optimizer(
+    "adamw",
+    formulas.adam,
+    _typical(optim.adamw(0.1, weight_decay=0.3), formulas.adam(0.1, weight_decay=0.3)),
+    _more("weight decay 0", optim.adamw(0.1, weight_decay=0.0), formulas.adam(0.1)),
+    _more("falling rate", optim.adamw(_FALL[0]), formulas.adam(_FALL[1], weight_decay=0.01)),
+    *(
+        _more(
+            title,
+            optim.adamw(0.1, mask=mask),
+            formulas.masked(chosen, formulas.adam(0.1, weight_decay=0.01), formulas.adam(0.1)),
+        )
+        for title, mask, chosen in (
+            ("mask", _MASK, _MASK),
+            ("mask that begins the tree", _BEGINNING, _BEGINNING),
+            ("mask by function", _weights_only, _WEIGHTS),
+        )
+    ),
+)
+
+register_optimizer(
+    "nadam",
+    formulas.nadam,
+    _typical(optim.nadam(0.1), formulas.nadam(0.1)),
+    _more("constant momentum", optim.nadam(0.1, momentum_decay=None), formulas.nadam(0.1, momentum_decay=None)),
+    _more(
+        "β1 0.5, β2 0.9, ε 0.01, momentum decay 2",
+        optim.nadam(_RATE, 0.5, 0.9, 1e-2, 2.0),
+        formulas.nadam(0.05, 0.5, 0.9, 1e-2, 2.0),
+    ),
+)
+
+register_optimizer(
+    "lion",
+    formulas.lion,
+    _typical(optim.lion(0.1), formulas.lion(0.1)),
+    _more("β1 0.5, β2 0.8, weight decay 0.1", optim.lion(_RATE, 0.5, 0.8, 0.1), formulas.lion(0.05, 0.5, 0.8, 0.1)),
+    _more(
+        "mask",
+        optim.lion(0.1, weight_decay=0.1, mask=_MASK),
+        formulas.masked(_MASK, formulas.lion(0.1, weight_decay=0.1), formulas.lion(0.1)),
+    ),
+)
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Clipping, averaging and chains.
+# ----------------------------------------------------------------------------------------------------------------------
+
+register_optimizer(
+    "clip_by_value",
+    formulas.clip_by_value,
+    _typical(optim.clip_by_value(0.5), formulas.clip_by_value(0.5)),
+)
+
+register_optimizer(
+    "clip_by_global_norm",
+    formulas.clip_by_global_norm,
+    _typical(optim.clip_by_global_norm(500.0), formulas.clip_by_global_norm(500.0)),
+)
+
+register_optimizer(
+    "chain of updates",  # "chain" is that of the layers
+    formulas.chain,
+    _typical(
+        optim.chain(optim.clip_by_global_norm(1.0), optim.adam(0.1)),
+        formulas.chain(formulas.clip_by_global_norm(1.0), formulas.adam(0.1)),
+    ),
+    _more("of none", optim.chain(), formulas.chain()),
+    _more(
+        "of a foreign pair, clipping and momentum",
+        optim.chain((lambda params: (), _halved), optim.clip_by_value(0.5), optim.momentum(0.1)),
+        formulas.chain(formulas.sgd(-0.5), formulas.clip_by_value(0.5), formulas.momentum(0.1)),
+    ),
+)
+
+register_optimizer(
+    "ema",
+    formulas.ema,
+    _typical(_OfParams(optim.ema(0.9)), formulas.ema(0.9)),
+    _more("without debias", _OfParams(optim.ema(0.5, debias=False)), formulas.ema(0.5, debias=False)),
+)
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Schedules, as the learning rate of gradient descent.
+# ----------------------------------------------------------------------------------------------------------------------
+
+register_optimizer(
+    "constant schedule",
+    formulas.constant,
+    _typical(optim.sgd(optim.constant(0.1)), formulas.sgd(formulas.constant(0.1))),
+)
+
+register_optimizer(
+    "step schedule",
+    formulas.step,
+    _typical(optim.sgd(optim.step(0.1, 2, 0.3)), formulas.sgd(formulas.step(0.1, 2, 0.3))),
+)
+
+register_optimizer(
+    "exponential schedule",
+    formulas.exponential,
+    _typical(optim.sgd(optim.exponential(0.1, 0.5, 3)), formulas.sgd(formulas.exponential(0.1, 0.5, 3))),
+)
+
+register_optimizer(
+    "cosine schedule",
+    formulas.cosine,
+    _typical(optim.sgd(optim.cosine(0.1, 5, 2, 0.01, 0.02)), formulas.sgd(formulas.cosine(0.1, 5, 2, 0.01, 0.02))),
+)
+
+register_optimizer(
+    "one_cycle schedule",
+    formulas.one_cycle,
+    _typical(optim.sgd(optim.one_cycle(0.1, 5, 0.6)), formulas.sgd(formulas.one_cycle(0.1, 5, 0.6))),
+    _more("without a rise", optim.sgd(optim.one_cycle(0.1, 5, 0.1)), formulas.sgd(formulas.one_cycle(0.1, 5, 0.1))),
+)

@@ -12,6 +12,7 @@ import jax
 
 from chainrule.audit.checks import names
 from chainrule.audit.checks.differences import check_coordinates, check_differences, check_taylor
+from chainrule.audit.checks.jacobian import check_jacobian
 from chainrule.audit.checks.names import AUTODIFF, DIFFERENCES, PRIMAL, TOLERANCES
 from chainrule.audit.checks.precision import check_precision
 from chainrule.audit.checks.probes import check_extremes, check_kinks, check_probes
@@ -48,6 +49,7 @@ CHECKS: tuple[CheckFunction, ...] = (
     check_primal,
     check_values,
     *_DIFFERENCES,
+    check_jacobian,
     check_jit,
     check_residuals,
     check_bytes,
@@ -79,6 +81,7 @@ _NAMES: dict[CheckFunction, str] = {
     check_differences: names.DIFFERENCES,
     check_coordinates: names.COORDINATES,
     check_taylor: names.TAYLOR,
+    check_jacobian: names.JACOBIAN,
     check_jit: names.JIT,
     check_mapped: names.VMAP,
     check_precision: names.FLOAT32,

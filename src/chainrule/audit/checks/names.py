@@ -23,6 +23,7 @@ __all__ = [
     "FLOAT32",
     "FORWARD",
     "INFORMATIVE",
+    "JACOBIAN",
     "JIT",
     "KEYS",
     "KINKS",
@@ -55,6 +56,7 @@ BY_HAND = "under jax.grad"
 ADJOINT = "adjoint identity"
 DIFFERENCES = "central differences"
 COORDINATES = "differences, each number"
+JACOBIAN = "whole Jacobian"
 TAYLOR = "Taylor remainder"
 SECOND = "second order"
 EAGER = "eager"
@@ -85,6 +87,7 @@ TOLERANCES = {
     ADJOINT: 1e-12,
     DIFFERENCES: 1e-6,
     COORDINATES: 1e-6,
+    JACOBIAN: 1e-6,
     TAYLOR: 1.5,
     SECOND: 1e-11,
     EAGER: 1e-12,

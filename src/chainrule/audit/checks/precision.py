@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +17,7 @@ from chainrule.audit.quick import quick_jit
 from chainrule.audit.report import Check
 from chainrule.audit.subject import Subject
 
-__all__ = ["check_precision", "narrow_cotangent", "narrow_errors"]
+__all__ = ["NarrowRun", "check_precision", "narrow_run"]
 
 _FLOOR = 2.0**-6  # a leaf that cancels to less than this part of the others is measured by it
 
@@ -33,11 +32,10 @@ def check_precision(inputs: Inputs) -> Iterator[Check]:
     if inputs.epsilon > 2.0**-52:
         return  # the primal fixes its own precision: there is no float64 to compare with
     for name, dtype in ((FLOAT32, jnp.float32), (BFLOAT16, jnp.bfloat16)):
-        args = inputs.cast(dtype)
-        cotangent = narrow_cotangent(inputs, args)
-        if cotangent is None:
+        run = narrow_run(inputs, dtype)
+        if run is None:
             continue
-        ulps, referee, fault_found, condition = narrow_errors(inputs, args, cotangent, dtype)
+        ulps, referee, fault_found, condition = _errors(inputs, run, float(jnp.finfo(dtype).eps))
         if fault_found.fault:
             yield fault(name, inputs, float("inf"), fault_found.fault, fault_found.place)
             continue
@@ -59,32 +57,50 @@ def check_precision(inputs: Inputs) -> Iterator[Check]:
         )
 
 
-def narrow_cotangent(inputs: Inputs, args: Any) -> Any:
-    """A cotangent of the output at these arguments, in its own dtypes; None where the primal does not take theirs.
+class NarrowRun(NamedTuple):
+    """One evaluation in a narrow dtype."""
 
-    Much of linear algebra does not take bfloat16, and some of it says so when it is compiled.
+    args: Any
+    cotangent: Any
+    output: Any
+    found: Any  # the cotangents on trial
+    referee: Any  # those of autodiff, or None
+
+
+def narrow_run(inputs: Inputs, dtype: Any) -> NarrowRun | None:
+    """Evaluate with floating-point arguments in this dtype; None where the primal does not take it.
+
+    Much of linear algebra does not take bfloat16, and some of it says so only when it is compiled.
     """
+    args = inputs.cast(dtype)
     try:
         output = jax.eval_shape(inputs.subject.primal, *args)
-        _output_program(inputs.subject, args)
     except Exception:  # whatever the primal raises, it is no fault of its derivative
         return None
-    return jax.tree.map(
+    cotangent = jax.tree.map(
         lambda wide, leaf: np.asarray(wide, leaf.dtype) if is_float(leaf) else wide,
         inputs.cotangent(inputs.rng(10)),
         output,
     )
+    try:
+        return NarrowRun(args, cotangent, *hand_program(inputs.subject, inputs.has_referee, args, cotangent))
+    except Exception:
+        if _is_refused(inputs.subject, args):
+            return None
+        raise
 
 
-@functools.partial(quick_jit, static_argnums=0)
-def _output_program(subject: Subject, args: Any) -> Any:
-    return subject.primal(*args)
+def _is_refused(subject: Subject, args: Any) -> bool:
+    try:
+        quick_jit(subject.primal)(*args)
+    except Exception:
+        return True
+    return False
 
 
-def narrow_errors(inputs: Inputs, args: Any, cotangent: Any, dtype: Any) -> tuple[Difference, float, Difference, Any]:
+def _errors(inputs: Inputs, run: NarrowRun, epsilon: float) -> tuple[Difference, float, Difference, Any]:
     """Errors in units in the last place: of the derivative on trial, of the referee, a fault of structure, the condition."""
-    epsilon = float(jnp.finfo(dtype).eps)
-    output, found, referee = hand_program(inputs.subject, inputs.has_referee, args, cotangent)
+    args, cotangent, output, found, referee = run
     structure = structure_fault(found, tangents(args))
     if structure.fault:
         return structure, 0.0, structure, None

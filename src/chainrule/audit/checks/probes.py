@@ -16,9 +16,9 @@ import numpy as np
 from chainrule.audit import diagnosis
 from chainrule.audit.checks.differences import points
 from chainrule.audit.checks.names import EXTREMES, KINKS, TOLERANCES, VALUES, fault, verdict
-from chainrule.audit.checks.precision import narrow_cotangent
+from chainrule.audit.checks.precision import narrow_run
 from chainrule.audit.compare import difference, place_of
-from chainrule.audit.inputs import Inputs, cotangent_of, flat, floats, hand_program, is_float, widened
+from chainrule.audit.inputs import Inputs, flat, floats, hand_program, is_float, one_hot, widened
 from chainrule.audit.patterns import pattern_of
 from chainrule.audit.report import Check, Place
 
@@ -35,11 +35,10 @@ def check_extremes(inputs: Inputs) -> Iterator[Check]:
 
 
 def _finite(inputs: Inputs, strict: bool) -> Check:
-    args = inputs.cast(np.float32)
-    cotangent = narrow_cotangent(inputs, args)
-    if cotangent is None:
+    run = narrow_run(inputs, np.float32)
+    if run is None:
         return fault(EXTREMES, inputs, 0.0)
-    output, found, referee = hand_program(inputs.subject, inputs.has_referee, args, cotangent)
+    args, cotangent, output, found, referee = run
     wide_output, expected, wide_referee = hand_program(
         inputs.subject, inputs.has_referee, widened(args), widened(cotangent)
     )
@@ -124,8 +123,9 @@ def _between(inputs: Inputs, strict: bool) -> Check:
     for output in _spread(k, 6):
         if not known[:, output].any():
             continue
-        _, hand, referee = hand_program(inputs.subject, inputs.has_referee, inputs.args, _one_hot(inputs, output))
-        for row in np.flatnonzero(known[:, output]):
+        _, hand, referee = hand_program(inputs.subject, inputs.has_referee, inputs.args, one_hot(inputs.output, output))
+        rows = np.flatnonzero(known[:, output])
+        for row in rows[np.argsort(rows < len(directions), kind="stable")]:  # coordinates first: they have an index
             (d, j), at, room = lines[row], (row, output), slack[row, output]
             found = _along(hand, directions[d], j)
             if np.isfinite(found) and low[at] - room <= found <= high[at] + room:
@@ -191,19 +191,6 @@ def _is_excused(found: float, referee: Any, direction: np.ndarray, coordinate: i
 
 def _spread(count: int, most: int) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))
-
-
-def _one_hot(inputs: Inputs, output: int) -> Any:
-    """The cotangent that picks one number of the output."""
-    leaves, offset = [], 0
-    for leaf in floats(inputs.output):
-        size = int(np.prod(leaf.shape))
-        one = np.zeros(size, leaf.dtype)
-        if offset <= output < offset + size:
-            one[output - offset] = 1
-        leaves.append(one.reshape(leaf.shape))
-        offset += size
-    return cotangent_of(inputs.output, leaves)
 
 
 def _differs(a: float, b: float) -> bool:

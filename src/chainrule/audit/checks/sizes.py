@@ -40,8 +40,7 @@ def check_sizes(inputs: Inputs) -> Iterator[Check]:
         other = next((found for change in alternatives if (found := _resized(inputs, change)) is not None), None)
         if other is not None:
             yield _judged(other, diagnosis.SQUARE if square else diagnosis.BATCH)
-    oblong = _unsquared(inputs)
-    if oblong is not None:
+    for oblong in _unsquared(inputs):
         yield _judged(oblong, diagnosis.SQUARE)
 
 
@@ -49,31 +48,30 @@ def _judged(inputs: Inputs, pattern: str) -> Check:
     return verdict(SIZES, inputs, functools.partial(_error, inputs), pattern, functools.partial(_slack, inputs))
 
 
-def _unsquared(inputs: Inputs) -> Inputs | None:
-    """The inputs with a square matrix made oblong: of all axes of its size some change, as the primal takes it."""
+def _unsquared(inputs: Inputs) -> Iterator[Inputs]:
+    """The inputs with square matrices made oblong: of all axes of their size some change, as the primal takes it.
+
+    Each square matrix is oblong in one of them, if it can be.
+    """
     leaves, tree = jax.tree.flatten(inputs.args)
-    side = next((leaf.shape[-1] for leaf in leaves if leaf.ndim > 1 and leaf.shape[-1] == leaf.shape[-2] > 1), None)
+    square = {n for n, leaf in enumerate(leaves) if leaf.ndim > 1 and leaf.shape[-1] == leaf.shape[-2] > 1}
+    side = leaves[min(square)].shape[-1] if square else 0
     axes = [(n, axis) for n, leaf in enumerate(leaves) for axis, size in enumerate(leaf.shape) if size == side]
-    if side is None or len(axes) > _MOST_AXES:
-        return None
-    for count in range(1, len(axes)):
-        for chosen in itertools.combinations(axes, count):
-            grown = [
-                _grown(
-                    leaf, tuple(size + ((n, axis) in chosen) for axis, size in enumerate(leaf.shape)), inputs.rng(11)
-                )
-                for n, leaf in enumerate(leaves)
-            ]
-            oblong = any(
-                sum((n, axis) in chosen for axis in (leaf.ndim - 2, leaf.ndim - 1)) == 1
-                for n, leaf in enumerate(leaves)
-            )
-            other = inputs.at(
-                jax.tree.unflatten(tree, grown), f"{inputs.case}, {side} by {side} made {side} by {side + 1}"
-            )
-            if oblong and _is_taken(other):
-                return other
-    return None
+    if len(axes) > _MOST_AXES:
+        return
+    for chosen in itertools.chain(*(itertools.combinations(axes, count) for count in range(1, len(axes)))):
+        oblong = {n for n in square if sum((n, leaves[n].ndim - axis) in chosen for axis in (1, 2)) == 1}
+        if not oblong:
+            continue
+        grown = [
+            _grown(leaf, tuple(size + ((n, axis) in chosen) for axis, size in enumerate(leaf.shape)), inputs.rng(11))
+            for n, leaf in enumerate(leaves)
+        ]
+        case = f"{inputs.case}, {side} by {side} made {side} by {side + 1}"
+        other = inputs.at(jax.tree.unflatten(tree, grown), case)
+        if _is_taken(other):
+            yield other
+            square -= oblong
 
 
 def right_where_square(inputs: Inputs) -> bool:

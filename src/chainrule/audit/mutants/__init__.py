@@ -1,4 +1,4 @@
-"""The gallery: rules that are wrong on purpose, one module a kind of mathematics.
+"""The gallery: rules and optimisers that are wrong on purpose, one module a kind of mathematics.
 
 An audit that lets one of them through is worth nothing. Each has one mistake that people really make, in one place, and
 says which argument's cotangent it spoils and what a good audit would say that it looks like.
@@ -20,9 +20,19 @@ from chainrule.audit.mutants import (
     softmax,
 )
 from chainrule.audit.mutants.mutant import Mutant
+from chainrule.audit.mutants.optimizers import OPTIMIZER_MUTANTS
 from chainrule.audit.mutants.run import check_mutants, first_failure, report_on
+from chainrule.audit.mutants.steps import OptimizerMutant
 
-__all__ = ["MUTANTS", "Mutant", "check_mutants", "first_failure", "report_on"]
+__all__ = [
+    "MUTANTS",
+    "OPTIMIZER_MUTANTS",
+    "Mutant",
+    "OptimizerMutant",
+    "check_mutants",
+    "first_failure",
+    "report_on",
+]
 
 MUTANTS: list[Mutant] = [
     *elementwise.MUTANTS,

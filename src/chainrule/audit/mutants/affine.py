@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from chainrule.audit.cases.draw import normal, together
-from chainrule.audit.diagnosis import BATCH, FACTOR, PERMUTED, SQUARE, SWAPPED, TRANSPOSED, ZERO
+from chainrule.audit.diagnosis import BATCH, FACTOR, SQUARE, SWAPPED, TRANSPOSED, ZERO
 from chainrule.audit.mutants.mutant import Mutant, plant
 
 __all__ = ["MUTANTS"]

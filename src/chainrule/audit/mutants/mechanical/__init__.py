@@ -1,10 +1,23 @@
 """Wrong backward passes made mechanically: each equation of each registered rule, changed in every small way.
 
 ``mutations(entry)`` lists the changes, ``Mutated(rule, mutation)`` is the wrong rule, and ``survey`` counts what an audit
-catches of them.
+catches of them; ``Battery`` is that audit. ``SURVIVORS.md`` explains what it does not catch, one by one.
 """
 
+from chainrule.audit.mutants.mechanical.battery import Battery
 from chainrule.audit.mutants.mechanical.mutation import OPERATORS, Mutated, Mutation, mutations, unmutated
 from chainrule.audit.mutants.mechanical.survey import Result, Survey, survey
+from chainrule.audit.mutants.mechanical.survivors import explained
 
-__all__ = ["OPERATORS", "Mutated", "Mutation", "Result", "Survey", "mutations", "survey", "unmutated"]
+__all__ = [
+    "OPERATORS",
+    "Battery",
+    "Mutated",
+    "Mutation",
+    "Result",
+    "Survey",
+    "explained",
+    "mutations",
+    "survey",
+    "unmutated",
+]

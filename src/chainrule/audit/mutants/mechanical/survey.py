@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from chainrule.audit.mutants.mechanical.mutation import (
     OPERATORS,
@@ -19,13 +16,17 @@ from chainrule.audit.mutants.mechanical.mutation import (
 )
 from chainrule.audit.registry import Entry
 from chainrule.audit.report import Check
-from chainrule.rule import Rule
+from chainrule.audit.run import in_threads
 
-__all__ = ["ORDER", "FirstFailure", "Result", "Survey", "survey"]
+__all__ = ["ORDER", "Audit", "FirstFailure", "Result", "Survey", "survey"]
 
 ORDER = ("typical", "more", "kink", "degenerate", "extreme")
 
-FirstFailure = Callable[[Rule, "tuple[Any, ...]", "dict[str, Any]", "Callable[..., Any] | None", str], "Check | None"]
+FirstFailure = Callable[[Mutated, Sequence[int]], "Check | None"]
+"""``first_failure(mutated, numbers)``: the first check that a rule fails at the cases of these numbers, or None."""
+
+Audit = Callable[[Entry, int], FirstFailure]
+"""``audit(entry, seed)`` makes ready what all mutants of an entry share; threads call it, and what it returns."""
 
 
 @dataclass(frozen=True)
@@ -98,49 +99,52 @@ class Survey:
 
 def survey(
     entries: Iterable[Entry],
-    first_failure: FirstFailure,
+    audit: Audit,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
     kinds: tuple[str, ...] = ("typical",),
+    choose: Callable[[list[Mutation]], list[Mutation]] | None = None,
 ) -> Survey:
-    """Try every mutation of the entries on their cases, until one case catches it.
+    """Try every mutation of the entries on their cases, until one case catches it; several side by side.
 
     Args:
         entries: of the register.
-        first_failure: the audit: ``first_failure(rule, args, static, reference, case_title)`` returns the first check that
-            fails, or None.
+        audit: makes ready the audit of one entry; ``battery.Battery`` is the register's own.
         seed: of the cases' arguments.
         progress: called with how many mutations are done, and how many there are.
         kinds: of the cases whose code is mutated; see ``mutations``.
+        choose: chooses among the mutations of all entries; without it, all are tried.
 
     A case whose backward pass does not hold what a mutation changes is not tried: the rule is right there.
 
     Raises:
         ValueError: when the audit fails a rule that nothing was changed in: it would catch everything and prove nothing.
     """
-    chosen = [(entry, mutations(entry, kinds)) for entry in entries]
-    total, results = sum(len(found) for _, found in chosen), list[Result]()
-    for entry, found in chosen:
-        cases = []
-        for number, case in enumerate(entry.cases):
-            args = case.make(np.random.default_rng(seed + number))
-            cases.append((case, args, program_of(entry, case, seed + number)[0]))
-        cases.sort(key=lambda item: ORDER.index(item[0].kind))
-        for case, args, _ in cases:
-            title = case.title or case.kind
-            right = Mutated(entry.rule, unmutated(entry))
-            check = first_failure(right, args, case.static, entry.reference, title)
-            if check is not None:
-                raise ValueError(f"the audit fails {entry.name} unchanged: {check.name}, {title}: {check.detail}")
-        for mutation in found:
-            rule = Mutated(entry.rule, mutation)
-            check = None
-            for case, args, program in cases:
-                if mutation.fits(program):
-                    check = first_failure(rule, args, case.static, entry.reference, case.title or case.kind)
-                if check is not None:
-                    break
-            results.append(Result(mutation, check))
-            if progress is not None:
-                progress(len(results), total)
+    by_name = {entry.name: entry for entry in entries}
+    chosen = [mutation for entry in by_name.values() for mutation in mutations(entry, kinds)]
+    chosen = chosen if choose is None else choose(chosen)
+    used = [entry for name, entry in by_name.items() if name in {mutation.entry for mutation in chosen}]
+    trials = {trial.entry.name: trial for trial in in_threads(lambda entry: _Trial(entry, audit, seed), used)}
+    results = list[Result]()
+    for result in in_threads(lambda mutation: trials[mutation.entry].of(mutation), chosen):
+        results.append(result)
+        if progress is not None:
+            progress(len(results), len(chosen))
     return Survey(tuple(results))
+
+
+class _Trial:
+    """An entry with its backward pass at each case, and the audit that has passed the rule as it is."""
+
+    def __init__(self, entry: Entry, audit: Audit, seed: int) -> None:
+        self.entry, self.first_failure = entry, audit(entry, seed)
+        self.numbers = sorted(range(len(entry.cases)), key=lambda number: ORDER.index(entry.cases[number].kind))
+        self.programs = [program_of(entry, case, seed + number)[0] for number, case in enumerate(entry.cases)]
+        check = self.first_failure(Mutated(entry.rule, unmutated(entry)), self.numbers)
+        if check is not None:
+            raise ValueError(f"the audit fails {entry.name} unchanged: {check.name}, {check.case}: {check.detail}")
+
+    def of(self, mutation: Mutation) -> Result:
+        """Try one mutation on the cases that hold what it changes."""
+        fitting = [number for number in self.numbers if mutation.fits(self.programs[number])]
+        return Result(mutation, self.first_failure(Mutated(self.entry.rule, mutation), fitting))
