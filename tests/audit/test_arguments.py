@@ -22,7 +22,8 @@ SIZES = st.lists(st.integers(0, 5), max_size=3).map(tuple)
 @st.composite
 def parts(draw):
     """One shape as text, with the shape and kind that it means."""
-    shape, kind = draw(SIZES), draw(st.sampled_from(KINDS))
+    kind = draw(st.sampled_from(KINDS))
+    shape = draw(st.sampled_from([(), (2,)]) if kind == "key" else SIZES)  # each shape of keys is compiled
     number = draw(st.integers(1, 9)) if kind == "int" else ""
     text = "x".join(map(str, shape)) or "scalar"
     bare = kind == "real" and draw(st.booleans())
@@ -49,7 +50,7 @@ def test_shapes_are_parsed_as_they_are_written(written, seed):
 GRAMMAR = re.compile(r"\s*(scalar|\d+(x\d+)*)(:(real|positive|unit|symmetric|bool|key|int\d+))?\s*", re.ASCII)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.one_of(st.text(max_size=12), st.text(alphabet="012x:,- scalrintbokeyum", max_size=12)))
 def test_garbage_is_refused_with_a_value_error(text):
     if max((len(run) for run in re.findall(r"\d+", text)), default=0) > 2:

@@ -140,6 +140,7 @@ def test_the_record_is_sound(mutant):
     assert all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(args), jax.tree.leaves(again), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_the_mistake_is_there_and_is_the_only_one(mutant):

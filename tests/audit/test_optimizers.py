@@ -154,6 +154,12 @@ def test_every_check_is_met_by_a_wrong_optimizer():
     assert met == set(TOLERANCES)
 
 
+@pytest.mark.parametrize("seed", [2, 7])
+def test_what_a_sign_hides_shows_where_gradients_are_of_one_magnitude(seed):
+    failure = first_failure(mutant("lion: the interpolation of the sign is carried"), seed)
+    assert failure.name == "update against formula"
+
+
 def test_a_failure_names_the_step_the_leaf_and_the_factor():
     failure = first_failure(mutant("momentum: dampened"))
     assert failure.place.argument == 0

@@ -1,6 +1,5 @@
 """Quick compilation: the same numbers, compiled at the first call and not before."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -18,12 +17,12 @@ def test_it_computes_what_jit_computes_and_traces_once():
     compiled = quick_jit(f, static_argnums=1)
     assert traces == [], "nothing of JAX starts before the first call"
     x = np.linspace(-1, 1, 7, dtype=np.float32)
-    np.testing.assert_allclose(compiled(x, 3), jax.jit(f, static_argnums=1)(x, 3), rtol=1e-6)
+    np.testing.assert_allclose(compiled(x, 3), 3 * np.sin(x), rtol=1e-6)
     assert compiled.__name__ == "f"
     compiled(x + 1, 3)
-    assert traces == [3, 3], "once by each jit"
+    assert traces == [3]
     compiled(x, 4)
-    assert traces == [3, 3, 4]
+    assert traces == [3, 4]
 
 
 def test_wishes_that_the_compiler_has_not_are_left_out():

@@ -96,6 +96,12 @@ def rows(out):
     return {line[:26].strip(): line[26:].split() for line in table}
 
 
+def test_help_keeps_the_kinds_of_shapes_as_a_table(run):
+    _, out, _ = run("check", "--help")
+    assert "    3x4:positive     from 0.1 to 3\n" in out
+    assert "    scalar:key       a random key\n" in out
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 # One function
 # ----------------------------------------------------------------------------------------------------------------------
@@ -279,7 +285,7 @@ SHAPES = ("--shapes", "5x3,3x4")
         (["outside:right"], 2, "TARGET needs --shapes"),
         (["outside:right", "--shapes", "5y3"], 2, "Invalid value for '--shapes': shapes must look like 3x4,4"),
         (["outside:right", "--shapes", ""], 2, "Invalid value for '--shapes': shapes must look like 3x4,4"),
-        (["outside:right", "--shapes", "99999999x99999999"], 2, "Invalid value for '--shapes': Unable to allocate"),
+        (["outside:right", "--shapes", "99999999x99999999"], 2, "Invalid value for '--shapes': "),
         (["outside:power", "--shapes", "3:int4,4:bool"], 1, "there is nothing to differentiate"),
         # The forward pass.
         (["outside:right", "--shapes", "5x3,4x4"], 1, "outside:right raised TypeError: dot_general requires"),
@@ -305,7 +311,7 @@ SHAPES = ("--shapes", "5x3,3x4")
         ),
         (["outside:right", *SHAPES, "--pullback", "outside:power_pullback"], 1, "right brings its derivative with it"),
         # Options that do not go together.
-        (["outside:right", *SHAPES, "--only", "tanh"], 2, "--only chooses from the register"),
+        (["outside:right", *SHAPES, "--only", "tanh"], 2, "--only and --gallery belong to the register"),
         (SHAPES, 2, "--shapes needs the TARGET"),
         (["--second-order"], 2, "--second-order needs the TARGET"),
         (["--static", "n=1"], 2, "--static needs the TARGET"),

@@ -6,6 +6,7 @@ usually are.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -19,7 +20,8 @@ from chainrule.rule import Rule, Static
 __all__ = ["draw", "from_shapes", "ready"]
 
 _GAP = 0.04  # how near a drawn number may be to a whole one: differences take steps of up to 0.008
-_SHAPE = re.compile(r"(?P<sizes>scalar|\d+(?:x\d+)*)(?::(?P<kind>[a-z]+)(?P<number>\d+)?)?$")
+_SHAPE = re.compile(r"(?P<sizes>scalar|\d+(?:x\d+)*)(?::(?P<kind>[a-z]+)(?P<number>\d+)?)?$", re.ASCII)
+_MOST = 2**28  # numbers of one argument: 2 GB of them
 
 
 def from_shapes(text: str, seed: int = 0) -> tuple[Any, ...]:
@@ -53,6 +55,8 @@ def from_shapes(text: str, seed: int = 0) -> tuple[Any, ...]:
                 f"int), got {part.strip()!r} in {text!r}"
             )
         shape = () if match["sizes"] == "scalar" else tuple(int(size) for size in match["sizes"].split("x"))
+        if math.prod(shape) > _MOST:
+            raise ValueError(f"shapes: {match['sizes']} is too large, at most {_MOST} numbers are drawn")
         arguments.append(_KINDS[match["kind"] or "real"](rng, shape, int(match["number"] or 0)))
     return tuple(arguments)
 
@@ -78,12 +82,18 @@ def _key(rng: np.random.Generator, shape: tuple[int, ...], _: int) -> Any:
     return jax.random.split(key, shape) if shape else key
 
 
+def _integers(rng: np.random.Generator, shape: tuple[int, ...], number: int) -> np.ndarray:
+    if not 1 <= number <= 2**31:
+        raise ValueError(f"shapes: int needs a number of at least 1 and at most 2^31, got {number}")
+    return rng.integers(0, number, size=shape).astype(np.int32)
+
+
 _KINDS: dict[str, Any] = {
     "real": lambda rng, shape, _: draw(rng, shape),
     "positive": lambda rng, shape, _: rng.uniform(0.1, 3.0, size=shape),
     "unit": lambda rng, shape, _: rng.uniform(0.05, 0.95, size=shape),
     "symmetric": _symmetric,
-    "int": lambda rng, shape, number: rng.integers(0, number, size=shape).astype(np.int32),
+    "int": _integers,
     "bool": lambda rng, shape, _: rng.integers(0, 2, size=shape).astype(bool),
     "key": _key,
 }

@@ -99,25 +99,35 @@ def difference(found: Any, expected: Any, output: bool = False, slack: Any = Non
     return largest
 
 
-def slack_between(there: Any, here: Any, typical: Any = None, gain: float = 1.0) -> Any:
-    """What may be forgiven, for each leaf: 50 times what rounding moves a number by, at most 5e-12 of the largest of all.
+def slack_between(
+    here: Any, near: Any, ahead: Any = None, behind: Any = None, typical: Any = None, gain: float = 1.0
+) -> Any:
+    """What may be forgiven, for each leaf: 50 times what rounding makes of it, at most 5e-12 of the largest number of all.
 
-    ``there`` was computed from arguments that were moved by a unit in the last place, ``here`` from those themselves. Where
-    a number is what is left of a cancellation, it carries no more digits than that. ``typical``, times ``gain``, is ``here``
-    where nothing cancels: 64 units in the last place of it are forgiven in any case.
+    Args:
+        here: the numbers.
+        near: the same from arguments that were moved by a unit in the last place.
+        ahead: from arguments moved a little further; without it, ``near`` alone is looked at.
+        behind: from arguments moved the other way. What ahead - 2 here + behind leaves is rounding.
+        typical: ``here`` where nothing cancels, times ``gain``: 64 units in its last place are forgiven in any case.
+        gain: see ``typical``.
     """
     usual = here if typical is None else typical
     most = 5e-12 * max(gain * largest_of(usual), largest_of(here))
 
-    def forgiven(moved: Any, leaf: Any, ordinary: Any) -> Any:
+    def forgiven(leaf: Any, one: Any, two: Any, three: Any, ordinary: Any) -> Any:
         if not _has_values(leaf) or np.size(leaf) == 0:
             return 0.0
-        gap = gaps(_widen(moved), _widen(leaf))
-        own = max(most, 1e-8 * _size(leaf))
-        rounding = float(np.minimum(50 * np.where(np.isfinite(gap), gap, 0.0), own).max())
+        gap = gaps(_widen(one), _widen(leaf))
+        with np.errstate(invalid="ignore"):
+            bend = np.abs(_widen(two) - 2 * _widen(leaf) + _widen(three))
+        measured = np.maximum(np.where(np.isfinite(gap), gap, 0.0), np.where(np.isfinite(bend), bend, 0.0))
+        rounding = min(50 * float(measured.max()), max(most, 1e-8 * _size(leaf)))
         return max(rounding, 64 * 2.0**-52 * gain * _size(ordinary))
 
-    return jax.tree.map(forgiven, there, here, usual)
+    return jax.tree.map(
+        forgiven, here, near, here if ahead is None else ahead, here if behind is None else behind, usual
+    )
 
 
 def largest_of(tree: Any) -> float:

@@ -16,8 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from chainrule.audit.compare import largest_of, slack_between
+from chainrule.audit.compare import largest_of, place_of, slack_between
 from chainrule.audit.quick import quick_jit
+from chainrule.audit.report import Place
 from chainrule.audit.subject import Subject
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "is_float",
     "live_equations",
     "one_hot",
+    "place_at",
     "points_program",
     "stack",
     "tangents",
@@ -258,21 +260,31 @@ class Inputs:
 
     @functools.cached_property
     def slack(self) -> Slack:
-        """What rounding makes of this very problem: how far everything moves when each argument moves by one last place."""
-        rng = self.rng(3)
-        moved = jax.tree.map(
-            lambda leaf: (
-                np.asarray(leaf * (1 + 2.0**-52 * rng.choice([-1.0, 1.0], size=leaf.shape))) if is_float(leaf) else leaf
-            ),
-            self.args,
-        )
-        here, there = self.measured, self.measure(moved)
-        pairs = list(zip(there.autodiff or there.hand, here.autodiff or here.hand, strict=True))
-        typical = pairs[0][1]
+        """What rounding makes of this very problem, of the arguments' last places and of all that is computed from them.
+
+        Two measures, the larger counts: how far everything moves when each argument moves by a unit in the last place; and
+        g(x + d) - 2 g(x) + g(x - d) for a d so small that only rounding is left of it.
+        """
+        signs = [self.rng(3).choice([-1.0, 1.0], size=leaf.shape) for leaf in floats(self.args)]
+
+        def moved(by: float) -> Measured:
+            rest = iter(signs)
+            return self.measure(
+                jax.tree.map(
+                    lambda leaf: np.asarray(leaf * (1 + by * next(rest))) if is_float(leaf) else leaf, self.args
+                )
+            )
+
+        here, near, ahead, behind = self.measured, moved(2.0**-52), moved(2.0**-30), moved(-(2.0**-30))
         gains = [largest_of(cotangent) / (largest_of(self.cotangents[0]) or 1.0) for cotangent in self.cotangents]
+        each = [_judged_by(seen) for seen in (here, near, ahead, behind)]
+        typical = each[0][0]
         return Slack(
-            slack_between(there.primal, here.primal),
-            [slack_between(*pair, typical, gain) for pair, gain in zip(pairs, gains, strict=True)],
+            slack_between(here.primal, near.primal, ahead.primal, behind.primal),
+            [
+                slack_between(at, near_it, before, after, typical, gain)
+                for at, near_it, before, after, gain in zip(*each, gains, strict=True)
+            ],
         )
 
     @functools.cached_property
@@ -305,6 +317,11 @@ def _epsilons(jaxpr: Any) -> Iterator[float]:
                 inner_jaxpr = getattr(inner, "jaxpr", inner)
                 if hasattr(inner_jaxpr, "eqns"):
                     yield from _epsilons(inner_jaxpr)
+
+
+def _judged_by(seen: Measured) -> list[Any]:
+    """The cotangents that rounding is measured on: the referee's where there is one."""
+    return seen.autodiff or seen.hand
 
 
 def is_float(leaf: Any) -> bool:
@@ -379,6 +396,17 @@ def flat(tree: Any) -> np.ndarray:
     """All floating-point numbers of a tree as one vector."""
     leaves = [np.asarray(leaf, np.float64).reshape(-1) for leaf in floats(tree)]
     return np.concatenate(leaves) if leaves else np.zeros(0)
+
+
+def place_at(args: Any, number: int, expected: float, found: float) -> Place:
+    """The place of one of the floating-point numbers of the arguments, counted as in ``flat``."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path(args):
+        if is_float(leaf):
+            if number < leaf.size:
+                index = tuple(int(i) for i in np.unravel_index(number, leaf.shape))
+                return place_of(path, False, index, expected, found)
+            number -= leaf.size
+    raise IndexError(f"the arguments hold fewer numbers than {number}")
 
 
 def _traces(function: Callable[..., Any], args: Any) -> bool:

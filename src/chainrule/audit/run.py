@@ -166,7 +166,7 @@ def inputs_for(
     seed: int = 0,
     **static: Any,
 ) -> Inputs:
-    """What ``audit`` checks: a function of the caller's own with arguments made ready. The arguments are those of ``audit``."""
+    """What ``audit`` checks: a function of the caller's own, with arguments made ready. See ``audit`` for the arguments."""
     if shapes is not None:
         if args:
             raise ValueError("audit: give arguments or shapes, not both")

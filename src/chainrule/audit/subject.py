@@ -186,9 +186,9 @@ class _Rewrapped:
 def _with_float0(cotangent: Any, argument: Any) -> Any:
     """Put float0 zeros where a pullback gives None for integers; leave what does not fit for the audit to find."""
 
-    def fill(one: Any, leaf: Any) -> Any:
-        if one is None and not jax.dtypes.issubdtype(leaf.dtype, np.inexact):
-            return np.zeros(leaf.shape, jax.dtypes.float0)
+    def fill(one: Any, part: Any) -> Any:
+        if one is None and not any(jax.dtypes.issubdtype(leaf.dtype, np.inexact) for leaf in jax.tree.leaves(part)):
+            return jax.tree.map(lambda leaf: np.zeros(leaf.shape, jax.dtypes.float0), part)
         return one
 
     try:

@@ -30,6 +30,9 @@ __all__ = ["check"]
 )
 @click.option("--second-order", is_flag=True, help="Check the derivative of TARGET's pullback as well.")
 @click.option("--only", metavar="NAME", multiple=True, help="Check this rule alone; may be given more than once.")
+@click.option(
+    "--gallery", is_flag=True, help="Check the audit too: every rule that is wrong on purpose must be caught."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print every figure as JSON instead of the table.")
 @click.option("--picture", type=click.Path(path_type=Path), help="Write the errors as a picture to this PNG file.")
 @click.option(
@@ -48,16 +51,17 @@ def check(
     pullback: str | None,
     second_order: bool,
     only: tuple[str, ...],
+    gallery: bool,
     as_json: bool,
     picture: Path | None,
     seed: int,
 ) -> None:
-    r"""Check derivatives: every rule of the package, or a function of your own.
+    """Check derivatives: every rule of the package, or a function of your own.
 
-    Without TARGET, every rule, layer, loss and model is checked. The primal is compared with an independent answer, the
-    pullback with autodiff and with central differences, in float64 with random cotangents; further: linearity, tree, shape
-    and dtype, jit, vmap, float32 and bfloat16, residuals, and finite values at the extremes. Then rules that are wrong on
-    purpose go the same way: each must be caught.
+    Without TARGET, every rule, layer, loss, model and optimiser is checked. The primal is compared with an independent
+    answer, the pullback with autodiff and with central differences, in float64 with random cotangents; further: linearity,
+    tree, shape and dtype, jit, vmap, scan, other sizes, float32 and bfloat16, residuals, and finite values at the extremes.
+    With --gallery, rules that are wrong on purpose go the same way: each must be caught.
 
     TARGET is package.module:function or path/to/file.py:function: a jax.custom_vjp or custom_jvp function, a rule, or a
     plain function. It is checked on arguments drawn from --shapes, such as 8x5,8:int5,scalar:positive:
@@ -72,14 +76,14 @@ def check(
       scalar:key       a random key
 
     The exit status is 1 if a derivative is wrong, or a rule that is wrong on purpose passes.
-    """
+    """  # noqa: D301  (click wants the backspace itself: it keeps the lines of a table)
     of_target = {"--shapes": shapes, "--static": static, "--pullback": pullback, "--second-order": second_order}
     if target is None:
         for name, given in of_target.items():
             if given:
                 raise click.UsageError(f"{name} needs the TARGET that it belongs to.", context)
-    elif only:
-        raise click.UsageError("--only chooses from the register, give it or a TARGET, not both.", context)
+    elif only or gallery:
+        raise click.UsageError("--only and --gallery belong to the register, give them or a TARGET, not both.", context)
     elif shapes is None:
         raise click.UsageError("TARGET needs --shapes to draw its arguments from, such as 3x4,4.", context)
     if picture is not None and (picture.suffix.lower() != ".png" or not picture.parent.is_dir()):
@@ -93,18 +97,18 @@ def check(
 
         ok = check_target(Request(target, shapes, seed, second_order, static, pullback), as_json, picture)
     else:
-        ok = _check_register(only, as_json, picture, seed)
+        ok = _check_register(only, gallery, as_json, picture, seed)
     if not ok:
         context.exit(1)
 
 
-def _check_register(only: tuple[str, ...], as_json: bool, picture: Path | None, seed: int) -> bool:
-    """Check the rules of the register, print what is found, and return whether all is as it should be."""
+def _check_register(only: tuple[str, ...], gallery: bool, as_json: bool, picture: Path | None, seed: int) -> bool:
+    """Check the register, print what is found, and return whether all is as it should be."""
     from chainrule import audit
     from chainrule.audit import mutants
 
     chosen = [entry for name in dict.fromkeys(only) for entry in audit.entries(name)] if only else audit.entries()
-    planted = [] if only else mutants.MUTANTS
+    planted: list[Any] = [*mutants.MUTANTS, *mutants.OPTIMIZER_MUTANTS] if gallery else []
     clock = time.perf_counter()
     reports: list[Report] = []
     caught: list[tuple[Mutant, Check | None]] = []
@@ -148,9 +152,10 @@ def _with_progress(findings: Iterator[Any], total: int) -> Iterator[Any]:
 
 def _print(reports: list[Report], caught: Any, missed: list[str], elapsed: float) -> None:
     from chainrule.audit.checks import AUTODIFF, DIFFERENCES, PRIMAL
+    from chainrule.audit.optimizers.names import FORMULA
 
-    def figure(report: Report, name: str) -> str:
-        worst = report.worst(name)
+    def figure(report: Report, *names: str) -> str:
+        worst = next((worst for name in names if (worst := report.worst(name)) is not None), None)
         return "" if worst is None else "0" if worst == 0 else f"{worst:.1e}"
 
     rows = [
@@ -158,7 +163,7 @@ def _print(reports: list[Report], caught: Any, missed: list[str], elapsed: float
             report.subject,
             figure(report, AUTODIFF),
             figure(report, DIFFERENCES),
-            figure(report, PRIMAL),
+            figure(report, PRIMAL, FORMULA),
             f"{len(report.checks) - len(report.failures)} of {len(report.checks)}",
             "ok" if report.ok else "FAIL",
         ]
@@ -172,7 +177,7 @@ def _print(reports: list[Report], caught: Any, missed: list[str], elapsed: float
     failed = sum(not report.ok for report in reports)
     checks = sum(len(report.checks) for report in reports)
     click.echo(
-        f"{len(reports) - failed} of {len(reports)} rules pass {checks} checks; largest relative error "
+        f"{len(reports) - failed} of {len(reports)} pass {checks:,} checks; largest relative error "
         f"{_largest(reports, AUTODIFF):.1e} against autodiff, {_largest(reports, DIFFERENCES):.1e} against differences"
     )
     if caught:

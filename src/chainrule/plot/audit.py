@@ -68,7 +68,7 @@ def audit_errors(reports: Sequence[Report]) -> Figure:
 
 _LEGEND = 26.0  # points between a title and the axes: one row of a legend
 _COORDINATES = 512  # at most so many numbers are compared with differences, spread evenly
-_LEVEL, _LABELS, _LETTERS = 4, 24, 22  # leaves labelled level; leaves labelled at all; letters of a label
+_LABELS, _LETTERS, _ROW = 24, 22, 40  # leaves that are labelled; letters of a label; letters side by side below a panel
 
 
 class _Leaf(NamedTuple):
@@ -252,7 +252,7 @@ def _remainder(inputs: Inputs) -> _Remainder:
 
 def _is_level(leaves: list[_Leaf]) -> bool:
     """Whether names fit under the leaves; else they stand upright."""
-    return len(leaves) <= _LEVEL and len(leaves) * max(len(leaf.name) for leaf in leaves) <= _LETTERS
+    return len(leaves) * (1 + max(len(word) for leaf in leaves for word in (leaf.name, leaf.shape))) <= _ROW
 
 
 def _draw_errors(axes: Axes, leaves: list[_Leaf], judge: str) -> None:
@@ -282,10 +282,10 @@ def _draw_errors(axes: Axes, leaves: list[_Leaf], judge: str) -> None:
     every = -(-len(leaves) // _LABELS)
     shown = range(0, len(leaves), every)
     if _is_level(leaves):
-        axes.set_xticks([n + 0.5 for n in shown], [f"argument {leaf.name}\n{leaf.shape}" for leaf in leaves])
+        axes.set_xticks([n + 0.5 for n in shown], [f"{leaf.name}\n{leaf.shape}" for leaf in leaves])
     else:
         axes.set_xticks([n + 0.5 for n in shown], [leaves[n].name for n in shown], rotation=90)
-        axes.set_xlabel("argument", fontsize=TEXT, color=INK)
+    axes.set_xlabel("argument", fontsize=TEXT, color=INK)
     axes.tick_params(axis="x", length=0)
     _legend(axes, [("o", BLUE, "right"), ("D", VERMILION, "wrong"), ("-", GREY, "allowed")])
 

@@ -21,6 +21,10 @@ def dropout_pullback(d, key, x):
     return None, jnp.where(jax.random.bernoulli(key, 0.5, x.shape), 2 * d, 0)
 
 
+def dropout_vjp(d, key, x):
+    return np.zeros(key.shape, jax.dtypes.float0), dropout_pullback(d, key, x)[1]
+
+
 def noisy_twice(key, x):
     """Dropout and noise by one key: they depend on each other."""
     return dropout(key, x) + jax.random.normal(key, x.shape)
@@ -63,13 +67,17 @@ def test_a_hidden_state_in_a_constant_shows_too():
 
 def test_a_key_is_consumed_once():
     assert not checked(check_keys, hand(sine, cosine_pullback), X), "no key, nothing to check"
-    (check,) = checked(check_keys, dropout, KEY, X, pullback=lambda d, key, x: (None, d))
-    assert (check.name, check.ok) == (KEYS, True)
+    for f, options in ((dropout, {}), (dropout, {"pullback": dropout_pullback}), (hand(dropout, dropout_vjp), {})):
+        (check,) = checked(check_keys, f, KEY, X, **options)
+        assert (check.name, check.ok) == (KEYS, True), "the backward pass draws the same mask again"
+
+
+def twice_pullback(d, key, x):
+    return None, dropout_pullback(d, key, x)[1] + 0 * jax.random.normal(key, x.shape)
 
 
 def test_a_key_that_is_consumed_twice():
-    for options in ({}, {"pullback": dropout_pullback}):
-        f = noisy_twice if not options else dropout
+    for f, options in ((noisy_twice, {}), (dropout, {"pullback": twice_pullback})):
         (check,) = checked(check_keys, f, KEY, X, **options)
         assert (check.name, check.ok, check.figure) == (KEYS, False, 1)
         assert "already consumed" in check.detail

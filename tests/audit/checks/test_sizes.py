@@ -44,7 +44,11 @@ def test_a_right_derivative_passes_at_other_sizes(f, args):
 
 @pytest.mark.parametrize(
     ("factor", "case"),
-    [(lambda n: n / 4, "4 made 1"), (lambda n: 2.0 if n == 1 else 1.0, "4 made 1"), (lambda n: 1 + (n > 4), "4 made 9")],
+    [
+        (lambda n: n / 4, "4 made 1"),
+        (lambda n: 2.0 if n == 1 else 1.0, "4 made 1"),
+        (lambda n: 1 + (n > 4), "4 made 9"),
+    ],
     ids=["the batch in the code", "a batch of 1", "a larger batch"],
 )
 def test_right_for_the_batch_given_alone(factor, case):

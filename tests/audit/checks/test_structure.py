@@ -31,6 +31,7 @@ from tests.audit.helpers import (
     product,
     product_pullback,
     ruled,
+    sine,
 )
 
 LABELS = np.arange(3, dtype=np.int32)
@@ -70,7 +71,13 @@ def test_right_structures_pass():
         (jnp.sum, lambda d, x: (jnp.full(x.shape, d),), (X,), None, ""),
         (jnp.sum, lambda d, x: (jnp.full(x.shape, 1.0),), (X,), Place(0), "found float64[4, 3] of a weak type"),
         (product, lambda d, x, y: (2.0, d * x), (1.5, X), Place(0), "of a weak type"),
-        (dense, lambda d, p, x: (list(dense_pullback(d, p, x)[0].values()), d @ p["weight"].T), (PARAMS, X), Place(0), ""),
+        (
+            dense,
+            lambda d, p, x: (list(dense_pullback(d, p, x)[0].values()), d @ p["weight"].T),
+            (PARAMS, X),
+            Place(0),
+            "",
+        ),
         (dense, lambda d, p, x: ({"weight": x.T @ d}, d @ p["weight"].T), (PARAMS, X), Place(0), "expected the tree"),
         (
             dense,
@@ -142,7 +149,7 @@ def test_a_rule_is_traced_without_the_differentiation_of_jax():
     ids=["vjp", "grad", "jvp", "custom_jvp"],
 )
 def test_a_rule_that_lets_jax_differentiate_is_found_out(backward, words):
-    (check,) = checked(check_pure, ruled(lambda x: jnp.sin(x), backward), X)
+    (check,) = checked(check_pure, ruled(sine, backward), X)
     assert not check.ok
     assert words in check.detail
 

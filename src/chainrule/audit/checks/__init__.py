@@ -6,6 +6,7 @@ audited, and becomes a failed check with the exception as its detail.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import jax
@@ -123,5 +124,8 @@ def _place_of(error: Exception, inputs: Inputs) -> Place | None:
     """The argument that an exception speaks of, or the only one that there is."""
     if isinstance(error, CotangentError):
         return Place(error.argument)
+    named = re.search(r"\bat output\[(\d+)\]", str(error))  # as JAX says it of a custom_vjp's backward
+    if named:
+        return Place(int(named[1]))
     positions = [n for n, arg in enumerate(inputs.args) if floats(arg)]
     return Place(positions[0]) if len(positions) == 1 else None

@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.audit.checks.names import COORDINATES, DIFFERENCES, INFORMATIVE, TAYLOR, TOLERANCES, fault
 from chainrule.audit.compare import largest_of, place_of
-from chainrule.audit.inputs import Inputs, flat, is_float, points_program
+from chainrule.audit.inputs import Inputs, flat, is_float, place_at, points_program
 from chainrule.audit.report import Check
 
 __all__ = ["Slope", "check_coordinates", "check_differences", "check_taylor", "points", "slope_of"]
@@ -186,7 +186,6 @@ def check_coordinates(inputs: Inputs) -> Iterator[Check]:
     n, k = inputs.sizes
     if n == 0 or k == 0:
         return
-    leaves = jax.tree_util.tree_leaves_with_path(inputs.args)
     spans = _spans(inputs)
     start, cotangent = flat(inputs.args), flat(inputs.cotangents[0])
     pulled = flat(inputs.measured.hand[0])
@@ -235,9 +234,7 @@ def check_coordinates(inputs: Inputs) -> Iterator[Check]:
     j, (expected, found, figure) = max(
         failed.items(), key=lambda item: item[1][2] if np.isfinite(item[1][2]) else np.inf
     )
-    leaf_number, span = next((m, span) for m, span in spans.items() if span.start <= j < span.stop)
-    index = tuple(int(i) for i in np.unravel_index(j - span.start, np.shape(leaves[leaf_number][1])))
-    place = place_of(leaves[leaf_number][0], False, index, expected, found)
+    place = place_at(inputs.args, j, expected, found)
     detail = f"{len(failed)} of {len(chosen)} numbers are wrong, most {place}"
     yield Check(
         COORDINATES,
@@ -304,6 +301,7 @@ def taylor_remainder(inputs: Inputs) -> tuple[np.ndarray, np.ndarray, np.ndarray
         floor = inputs.epsilon * float(np.abs(outputs[0]) @ np.abs(cotangent)) + 1e-300
         remainder = np.abs(ahead - here - steps * float(flat(inputs.measured.hand[0]) @ direction))
         bend = np.abs(ahead - 2 * here + behind)
+        floor = max(floor, float(bend[-6:].max()))  # of no order in h, whatever g is: what f's own rounding leaves
     return steps, remainder, bend, floor
 
 

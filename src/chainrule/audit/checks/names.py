@@ -125,13 +125,13 @@ def verdict(
         tolerance *= inputs.epsilon / 2.0**-52
         if found.error > tolerance:
             found = compare(slack() if slack is not None else inputs.slack)
-    ok = found.error <= tolerance
+    ok = bool(found.error <= tolerance)
     return Check(
         name,
         inputs.case,
         ok,
-        found.error,
-        tolerance,
+        float(found.error),
+        float(tolerance),
         "" if ok else found.detail,
         None if ok else found.place,
         "" if ok else diagnosis,
@@ -140,7 +140,7 @@ def verdict(
 
 def fault(name: str, inputs: Inputs, count: float, detail: str = "", place: Any = None, diagnosis: str = "") -> Check:
     """Judge a number of faults, of which none may be, or of times."""
-    ok = count <= TOLERANCES[name]
+    ok = bool(count <= TOLERANCES[name])
     return Check(
         name,
         inputs.case,

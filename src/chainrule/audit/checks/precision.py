@@ -42,7 +42,7 @@ def check_precision(inputs: Inputs) -> Iterator[Check]:
         allowed = max(TOLERANCES[name], 4 * referee)
         if ulps.error > allowed:
             allowed = max(allowed, min(32 * condition(), 1e-2 / float(jnp.finfo(dtype).eps)))
-        ok = ulps.error <= allowed
+        ok = bool(ulps.error <= allowed)
         detail = "" if ok else f"{ulps.detail}; autodiff is off by {referee:.3g} units in the last place"
         yield Check(
             name,

@@ -18,7 +18,7 @@ from chainrule.audit.checks.differences import points
 from chainrule.audit.checks.names import EXTREMES, KINKS, TOLERANCES, VALUES, fault, verdict
 from chainrule.audit.checks.precision import narrow_run
 from chainrule.audit.compare import difference, place_of
-from chainrule.audit.inputs import Inputs, flat, floats, hand_program, is_float, one_hot, widened
+from chainrule.audit.inputs import Inputs, flat, floats, hand_program, is_float, one_hot, place_at, widened
 from chainrule.audit.patterns import pattern_of
 from chainrule.audit.report import Check, Place
 
@@ -118,7 +118,9 @@ def _between(inputs: Inputs, strict: bool) -> Check:
         return fault(KINKS, inputs, 0.0)  # where the function has no derivative, JAX's autodiff may do as it likes
     low, high = np.minimum(ahead.value, behind.value), np.maximum(ahead.value, behind.value)
     with np.errstate(invalid="ignore"):
-        slack = 20 * (ahead.error + behind.error) + 1e-6 * np.maximum(np.abs(low), np.abs(high)) + 1e-9
+        # A primal in float32 rounds its arguments as well: relative to the step, that is an error of the slope.
+        relative = 1e-6 + 20 * inputs.epsilon * float(np.abs(start[np.isfinite(start)]).max(initial=0.0)) / sizes[-1]
+        slack = 20 * (ahead.error + behind.error) + relative * np.maximum(np.abs(low), np.abs(high)) + 1e-9
     known = np.isfinite(slack)
     for output in _spread(k, 6):
         if not known[:, output].any():
@@ -207,14 +209,7 @@ def _place_along(inputs: Inputs, coordinate: int, expected: float, found: float)
     if coordinate < 0:
         positions = [n for n, arg in enumerate(inputs.args) if floats(arg)]
         return Place(positions[0], expected=expected, found=found) if len(positions) == 1 else None
-    offset = 0
-    for path, leaf in jax.tree_util.tree_leaves_with_path(inputs.args):
-        if is_float(leaf):
-            if coordinate < offset + leaf.size:
-                index = tuple(int(i) for i in np.unravel_index(coordinate - offset, leaf.shape))
-                return place_of(path, False, index, expected, found)
-            offset += leaf.size
-    return None
+    return place_at(inputs.args, coordinate, expected, found)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

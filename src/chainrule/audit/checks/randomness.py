@@ -44,19 +44,30 @@ def _both(inputs: Inputs, args: Any, cotangent: Any) -> Any:
 
 
 def check_keys(inputs: Inputs) -> Iterator[Check]:
-    """No random key is consumed twice in forward and backward, by JAX's own checker."""
-    leaves = jax.tree.leaves(inputs.args)
-    if not any(jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key) for leaf in leaves):
+    """No random key is consumed twice, in forward or in backward, by JAX's own checker.
+
+    The backward pass may consume the keys of the forward pass once more: that draws the same numbers again, not others.
+    """
+    if not _has_keys(inputs.args):
         return
     cotangent = inputs.cotangents[0]
-    fresh = jax.tree.map(
-        lambda leaf: jax.random.clone(leaf) if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf,
-        inputs.args,
-    )
     try:
         with jax.debug_key_reuse(True):
-            quick_jit(lambda *args: _both(inputs, args, cotangent))(*fresh)
+            _, pullback = quick_jit(inputs.subject.vjp)(*_cloned(inputs.args))
+            quick_jit(lambda pullback: floats(pullback(cotangent)))(_cloned(pullback))
     except jax.errors.KeyReuseError as error:
         yield fault(KEYS, inputs, 1.0, str(error).splitlines()[0])
         return
     yield fault(KEYS, inputs, 0.0)
+
+
+def _has_keys(tree: Any) -> bool:
+    return any(_is_key(leaf) for leaf in jax.tree.leaves(tree))
+
+
+def _is_key(leaf: Any) -> bool:
+    return bool(jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key))
+
+
+def _cloned(tree: Any) -> Any:
+    return jax.tree.map(lambda leaf: jax.random.clone(leaf) if _is_key(leaf) else leaf, tree)

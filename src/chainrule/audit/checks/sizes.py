@@ -145,5 +145,9 @@ def _measured(inputs: Inputs) -> Any:
 
 def _slack(inputs: Inputs) -> Slack:
     """What rounding makes of the problem at these sizes."""
-    moved = inputs.at(jax.tree.map(lambda leaf: leaf * (1 + 2.0**-52) if is_float(leaf) else leaf, inputs.args), "")
-    return Slack(None, [slack_between(_measured(moved)[2], _measured(inputs)[2])])
+
+    def moved(by: float) -> Any:
+        args = jax.tree.map(lambda leaf: leaf * (1 + by) if is_float(leaf) else leaf, inputs.args)
+        return _measured(inputs.at(args, inputs.case))[2]
+
+    return Slack(None, [slack_between(*(moved(by) for by in (0.0, 2.0**-52, 2.0**-30, -(2.0**-30))))])

@@ -46,7 +46,9 @@ class Trial:
         self.grads = [jax.tree.map(draw, self.params) for _ in range(steps)]
         self.zeros = self.grads[steps // 2] = jax.tree.map(np.zeros_like, self.params)
         # Where one gradient outweighs all before it, what is carried hardly shows, in a sign not at all.
-        self.even_grads = [jax.tree.map(lambda leaf: rng.normal(size=leaf.shape), self.params) for _ in range(_EVEN)]
+        self.even_grads = [
+            jax.tree.map(lambda leaf: np.asarray(rng.normal(size=leaf.shape)), self.params) for _ in range(_EVEN)
+        ]
 
         self.traces = 0
 

@@ -1,0 +1,91 @@
+"""Right derivatives pass: those of JAX's own functions, and the right twins of the gallery; what JAX has wrong fails."""
+
+import jax
+import numpy as np
+import pytest
+import scipy.special
+
+from chainrule.audit import audit
+from chainrule.audit.checks import CHECKS
+from chainrule.audit.inputs import Inputs
+from chainrule.audit.mutants import MUTANTS
+from chainrule.audit.run import in_threads, report_of
+from chainrule.audit.subject import subject_of
+from chainrule.layer import Layer
+from chainrule.rule import Rule
+from tests.audit.correct_functions import CORRECT, KNOWN_WRONG
+
+SOME = CORRECT[4 :: len(CORRECT) // 20][:20]
+RIGHT_TWINS = [mutant for mutant in MUTANTS if mutant.right is not None]
+SOME_TWINS = RIGHT_TWINS[3 :: len(RIGHT_TWINS) // 12][:12]
+
+
+def report_on_correct(correct, seed=0):
+    return audit(correct.function, *correct.draw(np.random.default_rng(seed)), seed=seed)
+
+
+def report_on_twin(mutant):
+    """The report on a rule of the gallery with the backward function that it should have."""
+    members = {
+        "forward": lambda self, *arrays, **static: mutant.rule.forward(*arrays, **static),
+        "backward": lambda self, residuals, d, **static: mutant.right(residuals, d, **static),
+        "signature": property(lambda self: mutant.rule.signature),
+    }
+    twin = type("Twin", (Layer if isinstance(mutant.rule, Layer) else Rule,), members)()
+    args = mutant.make(np.random.default_rng(0))
+    return report_of(Inputs(subject_of(twin, static=mutant.static), args, mutant.reference, "twin"), CHECKS)
+
+
+def alarms(reports):
+    return [str(report) for report in reports if not report.ok]
+
+
+def test_enough_functions_are_there_and_none_twice():
+    names = [correct.name for correct in (*CORRECT, *KNOWN_WRONG)]
+    assert len(set(names)) == len(names) >= 60
+    assert len(SOME) == 20
+    assert len({correct.name.split(",")[0].rsplit(".", 1)[0] for correct in SOME}) >= 5, "spread over the kinds"
+    assert len(SOME_TWINS) == 12
+    assert len({mutant.room for mutant in SOME_TWINS}) >= 6
+
+
+@pytest.mark.parametrize("correct", SOME, ids=lambda correct: correct.name)
+def test_a_function_of_jax_passes(correct):
+    report = report_on_correct(correct)
+    assert report.ok, str(report)
+
+
+@pytest.mark.parametrize("mutant", SOME_TWINS, ids=lambda mutant: mutant.name)
+def test_a_right_twin_passes(mutant):
+    report = report_on_twin(mutant)
+    assert report.ok, str(report)
+
+
+@pytest.mark.slow
+def test_every_function_of_jax_passes():
+    assert alarms(in_threads(report_on_correct, list(CORRECT))) == []
+
+
+@pytest.mark.slow
+def test_every_right_twin_passes():
+    assert alarms(in_threads(report_on_twin, RIGHT_TWINS)) == []
+
+
+@pytest.mark.parametrize("wrong", KNOWN_WRONG, ids=lambda wrong: wrong.name)
+def test_what_jax_has_wrong_is_found(wrong):
+    report = report_on_correct(wrong)
+    assert [check.name for check in report.failures] == ["between one-sided slopes"], KNOWN_WRONG[wrong]
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "slope"),
+    [("i0", 0.0, float(scipy.special.i1(0.0))), ("spence", 1.0, -1.0)],
+)
+def test_jax_is_wrong_there_by_hand(name, at, slope):
+    """The slope at the point itself, against differences of SciPy's function; if JAX mends it, the table is to shrink."""
+    function = getattr(scipy.special, name)
+    steps = np.array([1e-3, 1e-4])
+    np.testing.assert_allclose((function(at + steps) - function(at - steps)) / (2 * steps), slope, atol=1e-6)
+    with jax.enable_x64(True):
+        found = float(jax.grad(getattr(jax.scipy.special, name))(at))
+    assert abs(found - slope) == 1.0
