@@ -9,7 +9,7 @@ import numpy as np
 from scipy import special, stats
 
 from chainrule import ops
-from chainrule.audit.cases.draw import away_from, extreme, normal, together
+from chainrule.audit.cases.draw import Draw, away_from, extreme, normal, together
 from chainrule.audit.registry import Case, register
 from chainrule.rule import Rule
 
@@ -35,6 +35,11 @@ def _register(
             Case("kink", lambda rng, shape=shape: (np.resize([*kinks, 0.0, -0.0, 1.0], shape),), static, title)
         )
     register(rule.name, "ops", rule, reference, *cases)
+
+
+def _at(kinks: tuple[float, ...], shape: tuple[int, ...]) -> Draw:
+    """The kinks and both zeros, over and over."""
+    return lambda rng: np.resize([*kinks, 0.0, -0.0, 1.0], shape)
 
 
 def _leaky_relu(x: np.ndarray, negative_slope: float = 0.01) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["EXTREMES", "away_from", "extreme", "normal", "together"]
+__all__ = ["EXTREMES", "Draw", "away_from", "extreme", "normal", "together"]
 
 # Of both signs: beyond where exponentials overflow, where they vanish, where they cancel, and zero.
 EXTREMES = np.array([1e4, -1e4, 300.0, -300.0, 88.0, -88.0, 20.0, -20.0, 1e-4, -1e-4, 1e-30, -1e-30, 0.0, -0.0, 1.0])
