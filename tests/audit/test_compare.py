@@ -151,7 +151,7 @@ def test_slack_between_sees_rounding_that_a_last_place_does_not_move():
     here = (np.array([1.0, 2.0]),)
     line = [(here[0] + by,) for by in (2.0**-30, -(2.0**-30))]
     assert slack_between(here, here, *line)[0] == 128 * 2.0**-52, "what is straight is no rounding"
-    bent = (here[0] + np.array([0.0, 2.0**-30 + 1e-13]),)
+    bent = (here[0] + np.array([2.0**-30, 2.0**-30 + 1e-13]),)
     assert slack_between(here, here, bent, line[1])[0] == pytest.approx(5e-12, rel=0.05)
 
 

@@ -195,21 +195,20 @@ HALF_SLOPE = hand(jnp.square, lambda d, x: (d * x,))  # its own derivative is ha
 
 
 @pytest.mark.parametrize(
-    "pullback",
+    ("pullback", "argument"),
     [
-        lambda d, x: (3 * d * lax.stop_gradient(x * x),),
-        lambda d, x: (3 * d * HALF_SLOPE(x),),
-        lambda d, x: (3 * lax.stop_gradient(d) * x * x + 0 * d,),
+        (lambda d, x: (3 * d * lax.stop_gradient(x * x),), 0),
+        (lambda d, x: (3 * d * HALF_SLOPE(x),), 0),
+        (lambda d, x: (3 * lax.stop_gradient(d) * x * x,), None),
     ],
-    ids=["stop_gradient", "a wrong custom_vjp within", "the cotangent stopped: right in x"],
+    ids=["stop_gradient", "a wrong custom_vjp within", "the cotangent is stopped"],
 )
-def test_second_order_catches_a_backward_that_is_right_with_a_derivative_that_is_not(pullback, request):
+def test_second_order_catches_a_backward_that_is_right_with_a_derivative_that_is_not(pullback, argument):
     f = hand(cubed, pullback)
     assert not failures(checked(check_values, f, X))
     (check,) = checked(check_second_order, f, X)
-    expected = "the cotangent" in request.node.callspec.id
-    assert check.ok == expected
-    assert expected or check.place.argument == 0
+    assert not check.ok
+    assert check.place.argument == argument
 
 
 def test_second_order_of_integers_and_of_what_has_no_referee():

@@ -31,9 +31,7 @@ def _register(
         setting = ", ".join(f"{name} {value}" for name, value in static.items())
         title = ", ".join(filter(None, (setting, "at zero and the kinks")))
         shape = (4, 1, 2) if static else (3, 5)  # of a case above: what is compiled for one serves the other
-        cases.append(
-            Case("kink", lambda rng, shape=shape: (np.resize([*kinks, 0.0, -0.0, 1.0], shape),), static, title)
-        )
+        cases.append(Case("kink", together(_at(kinks, shape)), static, title))
     register(rule.name, "ops", rule, reference, *cases)
 
 

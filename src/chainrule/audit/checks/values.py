@@ -23,7 +23,18 @@ from chainrule.audit.checks.names import (
     verdict,
 )
 from chainrule.audit.compare import Difference, difference, worst
-from chainrule.audit.inputs import COTANGENTS, FACTORS, Inputs, Measured, Slack, combine, flat, floats, is_float
+from chainrule.audit.inputs import (
+    COTANGENTS,
+    FACTORS,
+    Inputs,
+    Measured,
+    Slack,
+    combine,
+    cotangent_of,
+    flat,
+    floats,
+    is_float,
+)
 from chainrule.audit.patterns import pattern_of
 from chainrule.audit.quick import quick_jit
 from chainrule.audit.report import Check, Place
@@ -127,28 +138,39 @@ def _only_argument(inputs: Inputs) -> Place | None:
 
 
 def check_second_order(inputs: Inputs) -> Iterator[Check]:
-    """The derivative of the pullback: differentiated itself, it is what autodiff gives of autodiff."""
-    cotangent = inputs.cotangents[0]
+    """The derivative of the pullback: differentiated itself, it is what autodiff gives of autodiff.
+
+    By the arguments, and by the cotangent, which depends on them too where the function is a part of another.
+    """
+    if not inputs.has_referee:
+        return
     rng = inputs.rng(4)
     directions = [rng.normal(size=leaf.shape) for leaf in floats(inputs.args)]
 
     def slope(vjp: Any) -> Any:
-        def along(*args: Any) -> Any:
-            pulled = floats(vjp(*args)[1](cotangent))
+        def along(args: Any, cotangent: Any) -> Any:
+            pulled = floats(vjp(*args)[1](cotangent_of(inputs.output, cotangent)))
             return sum(jnp.sum(leaf * v) for leaf, v in zip(pulled, directions, strict=True))
 
-        return jax.vjp(along, *inputs.args)[1](1.0)
+        return jax.vjp(along, inputs.args, floats(inputs.cotangents[0]))[1](1.0)
 
     def both() -> Any:
         return slope(inputs.subject.vjp), slope(lambda *args: jax.vjp(inputs.subject.primal, *args))
 
-    if not inputs.has_referee:
-        return
     found, expected = jax.tree.map(
         lambda leaf: leaf if leaf.dtype == jax.dtypes.float0 else np.asarray(leaf),
         _jitted_without_float0(both),
     )
-    yield verdict(SECOND, inputs, lambda slack: difference(found, expected, slack=_of(slack, 0)))
+    yield verdict(
+        SECOND,
+        inputs,
+        lambda slack: worst(
+            [
+                difference(found[0], expected[0], slack=_of(slack, 0)),
+                difference(found[1], expected[1], output=True),
+            ]
+        ),
+    )
 
 
 def _jitted_without_float0(function: Any) -> Any:
