@@ -1,12 +1,13 @@
 """The README says what is so: its program runs, its commands and files exist, and its counts are right."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
-from chainrule.audit.mutants import MUTANTS
-from chainrule.cli import COMMANDS
+from chainrule.audit.mutants import MUTANTS, OPTIMIZER_MUTANTS
+from chainrule.cli import COMMANDS, main
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -45,7 +46,7 @@ def test_files_and_commands_exist(text):
     targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     for target in re.findall(r"^ {4}make ([\w-]+)", text, re.MULTILINE):
         assert target in targets
-    for command in re.findall(r"chainrule (train|predict|check)\b", text):
+    for command in re.findall(r"chainrule (train|predict|check|explain)\b", text):
         assert command in COMMANDS
     for link in re.findall(r"\]\(([^)#]+)\)", text):
         assert link.startswith("http") or (ROOT / link).exists(), link
@@ -54,4 +55,20 @@ def test_files_and_commands_exist(text):
 
 
 def test_counts_are_right():
-    assert f"{len(MUTANTS)} rules that are wrong on purpose" in " ".join(README.split())
+    count = len(MUTANTS) + len(OPTIMIZER_MUTANTS)
+    assert f"{count} rules and optimisers that are wrong on purpose" in " ".join(README.split())
+    survey = json.loads((ROOT / "benchmarks" / "results" / "audit-mechanical.json").read_text(encoding="utf-8"))
+    survivors = survey["total"] - survey["caught"]
+    said = " ".join(README.split())
+    assert (
+        f"{survey['caught']:,} of {survey['total']:,} such mutants are caught, and the {survivors} that survive" in said
+    )
+
+
+def test_the_audit_of_the_example_prints_what_is_shown(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    command, *lines = re.search(r"\$ chainrule (check benchmarks/.*?)```", README, re.DOTALL).group(1).splitlines()
+    assert main([*command.split()]) == 1
+    printed = capsys.readouterr().out.splitlines()
+    for line in lines:
+        assert line == "..." or line in printed

@@ -15,8 +15,9 @@ import numpy as np
 
 from chainrule.audit import diagnosis
 from chainrule.audit.compare import difference, largest_of
-from chainrule.audit.inputs import COTANGENTS, Inputs, floats, hand_program, is_float, widened
+from chainrule.audit.inputs import COTANGENTS, Inputs, hand_program
 from chainrule.audit.report import Place
+from chainrule.audit.trees import floats, is_float, widened
 
 __all__ = ["factor_in_words", "pattern_of"]
 

@@ -179,7 +179,7 @@ def _require_primal(inputs: Inputs, target: str) -> None:
     """Refuse a function that raises at these arguments: there is nothing to differentiate then."""
     import jax
 
-    from chainrule.audit.inputs import floats
+    from chainrule.audit.trees import floats
 
     try:
         with jax.enable_x64(True):

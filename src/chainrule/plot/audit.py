@@ -110,7 +110,7 @@ def audit_of(inputs: Inputs) -> Figure:
     """
     import jax
 
-    from chainrule.audit.inputs import flat
+    from chainrule.audit.trees import flat
 
     if not flat(inputs.args).size:
         raise ValueError(f"audit_of: {inputs.subject.name} gives nothing to draw: its arguments hold no numbers")
@@ -135,7 +135,7 @@ def _errors(inputs: Inputs) -> tuple[list[_Leaf], str]:
     """The errors of every leaf, and who judged."""
     import jax
 
-    from chainrule.audit.inputs import is_float
+    from chainrule.audit.trees import is_float
 
     seen = inputs.measured
     hand = [(path, leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(seen.hand[0]) if is_float(leaf)]
@@ -169,7 +169,7 @@ def _by_autodiff(inputs: Inputs, found: list[np.ndarray]) -> list[tuple[np.ndarr
 
     from chainrule.audit.checks import AUTODIFF, TOLERANCES
     from chainrule.audit.compare import gaps
-    from chainrule.audit.inputs import floats, is_float
+    from chainrule.audit.trees import floats, is_float
 
     assert inputs.measured.autodiff is not None
     right = [np.asarray(leaf, np.float64).ravel() for leaf in floats(inputs.measured.autodiff[0])]
@@ -195,7 +195,7 @@ def _by_differences(inputs: Inputs, found: list[np.ndarray]) -> list[tuple[np.nd
     what the differences can tell; a number that they tell nothing of, at a kink, has no error.
     """
     from chainrule.audit.checks.differences import points, slope_of
-    from chainrule.audit.inputs import flat
+    from chainrule.audit.trees import flat
 
     start, cotangent = flat(inputs.args), flat(inputs.cotangents[0])
     chosen = np.unique(np.linspace(0, start.size - 1, min(start.size, _COORDINATES)).astype(int))

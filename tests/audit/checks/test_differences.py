@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from chainrule.audit.checks import run_checks
 from chainrule.audit.checks.differences import check_coordinates, check_differences, check_taylor, points, slope_of
 from chainrule.audit.checks.names import COORDINATES, DIFFERENCES, TAYLOR
-from chainrule.audit.inputs import flat
 from chainrule.audit.run import inputs_for
+from chainrule.audit.trees import flat
 from tests.audit.helpers import (
     PARAMS,
     RIGHT,

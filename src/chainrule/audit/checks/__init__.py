@@ -22,8 +22,9 @@ from chainrule.audit.checks.sizes import check_sizes
 from chainrule.audit.checks.structure import check_bytes, check_pure, check_residuals, check_structure
 from chainrule.audit.checks.transformations import check_eager, check_jit, check_mapped
 from chainrule.audit.checks.values import check_informative, check_primal, check_second_order, check_values
-from chainrule.audit.inputs import Inputs, floats
+from chainrule.audit.inputs import Inputs
 from chainrule.audit.report import Check, Place
+from chainrule.audit.trees import floats
 from chainrule.rule import CotangentError
 
 __all__ = [

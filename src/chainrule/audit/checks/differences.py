@@ -10,8 +10,9 @@ import numpy as np
 
 from chainrule.audit.checks.names import COORDINATES, DIFFERENCES, INFORMATIVE, TAYLOR, TOLERANCES, fault
 from chainrule.audit.compare import largest_of, place_of
-from chainrule.audit.inputs import Inputs, flat, is_float, place_at, points_program
+from chainrule.audit.inputs import Inputs, points_program
 from chainrule.audit.report import Check
+from chainrule.audit.trees import flat, is_float, place_at
 
 __all__ = ["Slope", "check_coordinates", "check_differences", "check_taylor", "points", "slope_of"]
 
@@ -303,7 +304,8 @@ def taylor_remainder(inputs: Inputs) -> tuple[np.ndarray, np.ndarray, np.ndarray
         floor = inputs.epsilon * float(np.abs(outputs[0]) @ np.abs(cotangent)) + 1e-300
         remainder = np.abs(ahead - here - steps * float(flat(inputs.measured.hand[0]) @ direction))
         bend = np.abs(ahead - 2 * here + behind)
-        floor = max(floor, float(bend[-6:].max()))  # of no order in h, whatever g is: what f's own rounding leaves
+        if bend[-3:].max() > bend[-6:-3].max() / 16:  # of no order in h, whatever g is: what f's own rounding leaves
+            floor = max(floor, float(bend[-6:].max()))
     return steps, remainder, bend, floor
 
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from chainrule.audit.checks.differences import gap, points, slope_of
 from chainrule.audit.checks.names import JACOBIAN
-from chainrule.audit.inputs import Inputs, flat, hand_program, one_hot, place_at
+from chainrule.audit.inputs import Inputs, hand_program
 from chainrule.audit.report import Check
+from chainrule.audit.trees import flat, one_hot, place_at
 
 __all__ = ["check_jacobian"]
 

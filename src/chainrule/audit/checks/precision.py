@@ -12,10 +12,11 @@ import numpy as np
 from chainrule.audit import diagnosis
 from chainrule.audit.checks.names import BFLOAT16, FLOAT32, TOLERANCES, fault
 from chainrule.audit.compare import Difference, difference, structure_fault, worst
-from chainrule.audit.inputs import Inputs, hand_program, is_float, tangents, widened
+from chainrule.audit.inputs import Inputs, hand_program
 from chainrule.audit.quick import quick_jit
 from chainrule.audit.report import Check
 from chainrule.audit.subject import Subject
+from chainrule.audit.trees import is_float, tangents, widened
 
 __all__ = ["NarrowRun", "check_precision", "narrow_run"]
 

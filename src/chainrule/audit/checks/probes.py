@@ -18,9 +18,10 @@ from chainrule.audit.checks.differences import points
 from chainrule.audit.checks.names import EXTREMES, KINKS, TOLERANCES, VALUES, fault, verdict
 from chainrule.audit.checks.precision import narrow_run
 from chainrule.audit.compare import difference, place_of
-from chainrule.audit.inputs import Inputs, flat, floats, hand_program, is_float, one_hot, place_at, widened
+from chainrule.audit.inputs import Inputs, hand_program
 from chainrule.audit.patterns import pattern_of
 from chainrule.audit.report import Check, Place
+from chainrule.audit.trees import flat, floats, is_float, one_hot, place_at, widened
 
 __all__ = ["check_extremes", "check_kinks", "check_probes", "probes"]
 

@@ -9,9 +9,10 @@ import jax
 import numpy as np
 
 from chainrule.audit.checks.names import DETERMINISTIC, KEYS, fault
-from chainrule.audit.inputs import Inputs, floats
+from chainrule.audit.inputs import Inputs
 from chainrule.audit.quick import quick_jit
 from chainrule.audit.report import Check
+from chainrule.audit.trees import floats
 
 __all__ = ["check_deterministic", "check_keys"]
 

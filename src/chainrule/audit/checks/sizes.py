@@ -13,8 +13,9 @@ import numpy as np
 from chainrule.audit import diagnosis
 from chainrule.audit.checks.names import SIZES, TOLERANCES, verdict
 from chainrule.audit.compare import Difference, difference, slack_between
-from chainrule.audit.inputs import Inputs, Slack, hand_program, is_float
+from chainrule.audit.inputs import Inputs, Slack, hand_program
 from chainrule.audit.report import Check
+from chainrule.audit.trees import is_float
 
 __all__ = ["check_sizes", "right_where_square"]
 

@@ -12,8 +12,9 @@ import numpy as np
 from chainrule.audit import diagnosis
 from chainrule.audit.checks.names import BYTES, PURE, RESIDUALS, STRUCTURE, fault
 from chainrule.audit.compare import structure_fault
-from chainrule.audit.inputs import Inputs, live_equations, tangents
+from chainrule.audit.inputs import Inputs, live_equations
 from chainrule.audit.report import Check
+from chainrule.audit.trees import tangents
 
 __all__ = ["check_bytes", "check_pure", "check_residuals", "check_structure"]
 

@@ -13,9 +13,10 @@ from jax import lax
 from chainrule.audit import diagnosis
 from chainrule.audit.checks.names import EAGER, JIT, RETRACE, SCAN, VMAP, fault, verdict
 from chainrule.audit.compare import Difference, difference, worst
-from chainrule.audit.inputs import Inputs, Slack, cotangent_of, floats, hand_program, is_float, stack, tangents
+from chainrule.audit.inputs import Inputs, Slack, hand_program
 from chainrule.audit.quick import quick_jit
 from chainrule.audit.report import Check
+from chainrule.audit.trees import cotangent_of, floats, is_float, stack, tangents
 
 __all__ = ["check_eager", "check_jit", "check_mapped"]
 

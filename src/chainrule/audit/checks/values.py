@@ -23,21 +23,11 @@ from chainrule.audit.checks.names import (
     verdict,
 )
 from chainrule.audit.compare import Difference, difference, worst
-from chainrule.audit.inputs import (
-    COTANGENTS,
-    FACTORS,
-    Inputs,
-    Measured,
-    Slack,
-    combine,
-    cotangent_of,
-    flat,
-    floats,
-    is_float,
-)
+from chainrule.audit.inputs import COTANGENTS, FACTORS, Inputs, Measured, Slack
 from chainrule.audit.patterns import pattern_of
 from chainrule.audit.quick import quick_jit
 from chainrule.audit.report import Check, Place
+from chainrule.audit.trees import combine, cotangent_of, flat, floats, is_float
 
 __all__ = ["check_informative", "check_primal", "check_second_order", "check_values"]
 

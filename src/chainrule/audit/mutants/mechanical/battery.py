@@ -20,13 +20,14 @@ from chainrule.audit.checks import AUTODIFF, of_kind, run_checks
 from chainrule.audit.checks.names import verdict
 from chainrule.audit.checks.values import check_values
 from chainrule.audit.compare import Difference, difference, worst
-from chainrule.audit.inputs import COTANGENTS, Inputs, Slack, cotangent_of, floats, tangents
+from chainrule.audit.inputs import COTANGENTS, Inputs, Slack
 from chainrule.audit.mutants.mechanical.mutation import Mutated
 from chainrule.audit.quick import quick_jit
 from chainrule.audit.registry import Entry
 from chainrule.audit.report import Check
 from chainrule.audit.run import inputs_of
 from chainrule.audit.subject import subject_of
+from chainrule.audit.trees import cotangent_of, floats, tangents
 
 __all__ = ["Battery"]
 
