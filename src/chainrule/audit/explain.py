@@ -18,12 +18,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from jax import Array
-
 from chainrule import audit
+from chainrule.audit.curve import curve_of, is_elementwise
 from chainrule.audit.registry import Entry, OptimizerEntry
 from chainrule.layer import Lifted, StatelessLayer
 from chainrule.losses.reduction import Loss, reduce
@@ -129,7 +125,7 @@ def explain(name: str) -> Explanation:
         composition="" if layers is None else repr(rule),
         parts=tuple(map(_part, _made_of(rule, [*forward, *backward]) if layers is None else layers)),
         where=_where(defined),
-        elementwise=_is_elementwise(entry.rule),
+        elementwise=is_elementwise(entry.rule),
     )
 
 
@@ -339,28 +335,6 @@ def _part(rule: Rule) -> Part:
     return Part(name, alike[0] if alike else "", _where(_defined(base)))
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# What can be drawn.
-# ----------------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _AgainstZero(Rule):
-    """The pointwise half of a loss as a rule of the predictions alone, every target 0."""
-
-    loss: Loss
-
-    def forward(self, x: Array) -> tuple[Any, Any]:
-        return self.loss.pointwise.forward(x, jnp.zeros_like(x))
-
-    def backward(self, residuals: Any, d_output: Array) -> tuple[Any, ...]:
-        return self.loss.pointwise.backward(residuals, d_output)[:1]
-
-    @property
-    def name(self) -> str:
-        return f"{self.loss.name} of one prediction, target 0"
-
-
 def curve(name: str) -> Rule:
     """The elementwise rule that a picture of an entry shows: itself, or a pointwise loss against targets of 0.
 
@@ -368,7 +342,7 @@ def curve(name: str) -> Rule:
         ValueError: for an entry that is neither; the message names those that are. Also for an unknown name.
     """
     entry = find(name)
-    found = _curve(entry) if isinstance(entry, Entry) else None
+    found = curve_of(entry) if isinstance(entry, Entry) else None
     if found is None:
         raise ValueError(
             f"{name} cannot be drawn: a picture shows an elementwise rule of one array, or a loss of one number against "
@@ -379,26 +353,4 @@ def curve(name: str) -> Rule:
 
 def drawable() -> list[str]:
     """The names of the entries that ``curve`` has a rule for."""
-    return [entry.name for entry in audit.rules() if _curve(entry) is not None]
-
-
-def _curve(entry: Entry) -> Rule | None:
-    rule = _AgainstZero(entry.rule) if isinstance(entry.rule, Loss) else entry.rule
-    return rule if _is_elementwise(rule) else None
-
-
-def _is_elementwise(rule: Rule) -> bool:
-    """Whether a rule of one array gives an array the same numbers that it gives its elements one by one."""
-    required = [p for p in rule.signature.parameters.values() if p.default is p.empty]
-    if len(required) != 1 or required[0].kind is inspect.Parameter.KEYWORD_ONLY:
-        return False
-    x = np.linspace(-2.5, 2.5, 6, dtype=np.float32)
-    try:
-        # Three axes, for a rule may treat the first or the last apart: flatten would leave two as they are.
-        together = jnp.asarray(rule(jnp.asarray(x.reshape(2, 1, 3))))
-        singly = jnp.asarray(jax.vmap(rule)(jnp.asarray(x.reshape(6, 1, 1, 1))))
-    except (TypeError, ValueError):
-        return False  # a rule that refuses these shapes is of something else than the numbers of an array
-    if together.shape != (2, 1, 3) or singly.shape != (6, 1, 1, 1):
-        return False
-    return bool(np.allclose(together.reshape(-1), singly.reshape(-1), rtol=1e-5, atol=1e-6, equal_nan=True))
+    return [entry.name for entry in audit.rules() if curve_of(entry) is not None]
