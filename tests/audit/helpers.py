@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from chainrule.audit.checks import run_checks
-from chainrule.audit.run import inputs_for
+from chainrule.audit.run import in_threads, inputs_for
 from chainrule.rule import rule
 
 _RNG = np.random.default_rng(0)
@@ -90,3 +90,10 @@ def by_name(checks):
 def failures(checks):
     """The names of the checks that failed."""
     return [check.name for check in checks if not check.ok]
+
+
+def in_parts(function, arguments, size=32):
+    """Map in threads, part by part, and let go of what was compiled for each part: a program takes megabytes."""
+    for first in range(0, len(arguments), size):
+        yield from in_threads(function, list(arguments[first : first + size]))
+        jax.clear_caches()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chainrule.audit import diagnosis
-from chainrule.audit.mutants import MUTANTS
+from chainrule.audit.mutants import MUTANTS, OPTIMIZER_MUTANTS
 from chainrule.layer import Layer
 from chainrule.rule import Rule
 
@@ -113,7 +113,7 @@ def test_the_gallery_is_large_enough_and_names_are_unique():
     assert len(MUTANTS) >= 90
     assert len(BY_NAME) == len(MUTANTS)
     assert sum(mutant.right is not None for mutant in MUTANTS) >= 90
-    assert {mutant.pattern for mutant in MUTANTS} == {"", *diagnosis.PATTERNS}
+    assert {mutant.pattern for mutant in [*MUTANTS, *OPTIMIZER_MUTANTS]} == {"", *diagnosis.PATTERNS}
 
 
 def test_each_room_is_a_module_and_holds_its_mutants():

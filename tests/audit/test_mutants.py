@@ -3,7 +3,7 @@
 import pytest
 
 from chainrule.audit.mutants import MUTANTS, first_failure, report_on
-from chainrule.audit.run import in_threads
+from tests.audit.helpers import in_parts
 
 SOME = MUTANTS[::3]
 
@@ -22,7 +22,7 @@ def test_a_wrong_rule_is_caught_by_the_check_that_should(mutant):
 
 @pytest.mark.slow
 def test_the_whole_gallery_is_caught_named_and_diagnosed():
-    reports = list(zip(MUTANTS, in_threads(report_on, MUTANTS), strict=True))
+    reports = list(zip(MUTANTS, in_parts(report_on, MUTANTS), strict=True))
     assert [mutant.name for mutant, report in reports if report.ok] == []
     elsewhere = [
         mutant.name

@@ -36,8 +36,8 @@ def _register(
 
 
 def _at(kinks: tuple[float, ...], shape: tuple[int, ...]) -> Draw:
-    """The kinks and both zeros, over and over."""
-    return lambda rng: np.resize([*kinks, 0.0, -0.0, 1.0], shape)
+    """The kinks and both zeros, over and over, to end with a 1: a last element that is left out must show."""
+    return lambda rng: np.resize([1.0, 0.0, -0.0, *kinks], int(np.prod(shape)))[::-1].reshape(shape)
 
 
 def _leaky_relu(x: np.ndarray, negative_slope: float = 0.01) -> np.ndarray:
