@@ -82,12 +82,14 @@ def pulled(mutant, args, d, ways=("right", "wrong", "referee")):
 
 
 def error(found, expected):
-    """The largest error of any leaf, relative to the leaf's largest number; infinite for another tree, shape or dtype."""
+    """The largest error of any leaf, relative to the leaf's largest number; infinite for another tree or type."""
     if jax.tree.structure(found) != jax.tree.structure(expected):
         return np.inf
     worst = 0.0
     for ours, theirs in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
+            return np.inf
+        if getattr(ours, "weak_type", False) and not getattr(theirs, "weak_type", False):
             return np.inf
         if theirs.dtype == jax.dtypes.float0 or theirs.size == 0:
             continue
