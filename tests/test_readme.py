@@ -67,7 +67,9 @@ def test_counts_are_right():
 
 def test_the_audit_of_the_example_prints_what_is_shown(capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
-    monkeypatch.setenv("CHAINRULE_NO_COMPILATION_CACHE", "1")  # a cache would stay switched on for the tests that follow
+    monkeypatch.setenv(
+        "CHAINRULE_NO_COMPILATION_CACHE", "1"
+    )  # a cache would stay switched on for the tests that follow
     command, *lines = re.search(r"\$ chainrule (check benchmarks/.*?)```", README, re.DOTALL).group(1).splitlines()
     assert main([*command.split()]) == 1
     printed = capsys.readouterr().out.splitlines()
