@@ -284,6 +284,15 @@ class Inputs:
         jaxpr = jax.make_jaxpr(self.subject.primal)(*self.args).jaxpr
         return max([2.0**-52, *_epsilons(jaxpr)])
 
+    @functools.cached_property
+    def decomposes(self) -> bool:
+        """Whether the primal decomposes a matrix by iteration, which LAPACK does."""
+        jaxpr = jax.make_jaxpr(self.subject.primal)(*self.args).jaxpr
+        return any(equation.primitive.name in _ITERATIVE for equation in _all_equations(jaxpr))
+
+
+_ITERATIVE = {"eig", "eigh", "schur", "svd"}  # JAX's primitives
+
 
 def live_equations(jaxpr: Any) -> list[Any]:
     """The equations that an output depends on; a rule's forward pass also computes residuals, which the primal drops."""
@@ -296,18 +305,24 @@ def live_equations(jaxpr: Any) -> list[Any]:
     return equations
 
 
-def _epsilons(jaxpr: Any) -> Iterator[float]:
-    """The epsilon of every floating-point number that is computed on the way to an output."""
+def _all_equations(jaxpr: Any) -> Iterator[Any]:
+    """The equations that an output depends on, and those within them: of loops, branches and calls."""
     for equation in live_equations(jaxpr):
-        for variable in equation.outvars:
-            dtype = getattr(variable.aval, "dtype", None)
-            if dtype is not None and jnp.issubdtype(dtype, jnp.floating):
-                yield float(jnp.finfo(dtype).eps)
+        yield equation
         for value in equation.params.values():
             for inner in value if isinstance(value, (tuple, list)) else (value,):
                 inner_jaxpr = getattr(inner, "jaxpr", inner)
                 if hasattr(inner_jaxpr, "eqns"):
-                    yield from _epsilons(inner_jaxpr)
+                    yield from _all_equations(inner_jaxpr)
+
+
+def _epsilons(jaxpr: Any) -> Iterator[float]:
+    """The epsilon of every floating-point number that is computed on the way to an output."""
+    for equation in _all_equations(jaxpr):
+        for variable in equation.outvars:
+            dtype = getattr(variable.aval, "dtype", None)
+            if dtype is not None and jnp.issubdtype(dtype, jnp.floating):
+                yield float(jnp.finfo(dtype).eps)
 
 
 def _judged_by(seen: Measured) -> list[Any]:

@@ -112,6 +112,27 @@ def test_probes_are_of_the_shapes_given_and_hold_what_breaks_formulas():
     assert np.isfinite(found["extremes"].args[1]).all()
 
 
+def test_no_infinity_goes_into_an_iterative_decomposition():
+    """LAPACK's dgesdd does not return for some of them."""
+    singular_values = inputs_for(lambda x: jnp.linalg.svd(x @ x.T, compute_uv=False), X)
+    assert singular_values.decomposes
+    assert not any("infinity" in probe.case for probe in probes(singular_values))
+    assert not inputs_for(jnp.sin, X).decomposes
+
+
+def test_a_primal_that_loses_itself_in_float32_is_no_fault_of_its_derivative():
+    """Least squares with a matrix of equal numbers, which has no rank: in float64 rounding makes it one by chance."""
+
+    def least_squares(a):
+        q, r = jnp.linalg.qr(a)
+        return jax.scipy.linalg.solve_triangular(r, q.T @ np.arange(1.0, 7))
+
+    a = np.random.default_rng(1).normal(size=(6, 5))
+    assert not failures(checked(check_probes, least_squares, a))
+    loses = hand(softplus, lambda d, x: (d * jnp.exp(x) / (1 + jnp.exp(x)),))
+    assert EXTREMES in failures(checked(check_probes, loses, X)), "the primal is what it is: the derivative overflows"
+
+
 def test_right_derivatives_pass_the_probes():
     for f in (hand(softplus, lambda d, x: (d * jax.nn.sigmoid(x),)), hand(relu, relu_pullback(0.0))):
         checks = by_name(checked(check_probes, f, X))

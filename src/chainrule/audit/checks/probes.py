@@ -43,8 +43,8 @@ def _finite(inputs: Inputs, strict: bool) -> Check:
     wide_output, expected, wide_referee = hand_program(
         inputs.subject, inputs.has_referee, widened(args), widened(cotangent)
     )
-    if not strict and not _representable(output, wide_output):
-        return fault(EXTREMES, inputs, 0.0)  # the primal overflows: no fault of its derivative
+    if not strict and not _survives(output, wide_output):
+        return fault(EXTREMES, inputs, 0.0)  # the primal overflows, or loses itself: no fault of its derivative
     excused = [] if strict or referee is None else [~np.isfinite(np.asarray(leaf)) for leaf in floats(referee)]
     faults, place = 0, None
     cotangents = zip(jax.tree_util.tree_leaves_with_path(found), jax.tree.leaves(expected), strict=True)
@@ -80,11 +80,20 @@ def _finite_in_float64(cotangents: Any) -> list[np.ndarray]:
         ]
 
 
-def _representable(output: Any, wide: Any) -> bool:
-    return all(
-        bool(np.all(np.isfinite(np.asarray(a)) | ~np.isfinite(np.asarray(b))))
-        for a, b in zip(floats(output), floats(wide), strict=True)
-    )
+def _survives(output: Any, wide: Any) -> bool:
+    """Whether the primal in float32 is finite where it is in float64, and within a hundredth of its largest number.
+
+    At a jump (the solution of a system whose matrix has lost its rank) the two are numbers of different kinds, and so are
+    their derivatives.
+    """
+    for leaf, right in zip(floats(output), floats(wide), strict=True):
+        a, b = np.asarray(leaf, np.float64), np.asarray(right, np.float64)
+        known = np.isfinite(b)
+        if not np.isfinite(a[known]).all():
+            return False
+        if known.any() and np.abs(a[known] - b[known]).max() > 1e-2 * np.abs(b[known]).max():
+            return False
+    return True
 
 
 def check_kinks(inputs: Inputs) -> Iterator[Check]:
@@ -236,6 +245,8 @@ def probes(inputs: Inputs) -> Iterator[Inputs]:
     leaves, tree = jax.tree.flatten(inputs.args)
     for number, leaf in [(n, leaf) for n, leaf in enumerate(leaves) if is_float(leaf)][:3]:
         for value, name in ((300.0, "large"), (-300.0, "large and negative"), (-np.inf, "one of minus infinity")):
+            if np.isinf(value) and inputs.decomposes:
+                continue  # given an infinity LAPACK may never return: its dgesdd does not, for some matrices
             changed = 0.1 * leaf + value if np.isfinite(value) else np.array(leaf)
             if not np.isfinite(value):
                 changed.reshape(-1)[: 1 if leaf.size else 0] = value
