@@ -31,6 +31,20 @@ def test_a_sum_that_overflows_is_no_infinity():
     check_supervised(np.full((8, 2), 3e38, np.float32), np.zeros(8, np.int32), classes=1)
 
 
+def test_tokens_are_integers_from_0():
+    tokens = np.arange(12, dtype=np.int32).reshape(6, 2)
+    check_supervised(tokens, Y, classes=3, tokens=True)
+    check_supervised(tokens, tokens % 3, classes=3, tokens=True)  # a label a token
+    for x, message in (
+        (X, "must be of integers, the ids of tokens, got float32"),
+        (put(tokens, (2, 1), -1), "got -1 at"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            check_supervised(x, Y, classes=3, tokens=True)
+    with pytest.raises(ValueError, match="one label an example"):
+        check_supervised(tokens[:, 0], tokens % 3, classes=3, tokens=True)
+
+
 def test_unsigned_and_wide_labels_pass():
     for dtype in (np.uint8, np.int64, np.int8):
         check_supervised(X, Y.astype(dtype), classes=3)

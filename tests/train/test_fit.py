@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from chainrule import data, losses, models, ops, optim, train
+from chainrule import chain, data, layers, losses, models, ops, optim, train
 from chainrule.layer import Layer
 from chainrule.train.epochs import run_epochs_in_place
 
@@ -346,3 +346,72 @@ def test_params_of_another_model_are_refused():
         fit(params=other, train_state=done)
     with pytest.raises(ValueError, match="epochs must be above the 1 that are done, got 1"):
         fit(epochs=1, train_state=done)
+
+
+def negative(key, x, y):
+    return -x, y
+
+
+def noisy(key, x, y):
+    return x + jax.random.normal(key, x.shape, x.dtype), y
+
+
+def test_augmentation_changes_each_batch_and_nothing_that_is_measured():
+    training, validation = small()
+    assert fit().history != fit(augment=negative).history
+    mirrored = fit(augment=negative, validation=(-validation[0], validation[1]))
+    plain = fit(data=(-training[0], training[1]), validation=(-validation[0], validation[1]))
+    assert_same_bits(mirrored, plain)
+
+
+def test_augmentation_draws_anew_in_every_batch_and_alike_in_every_run():
+    first, again = fit(augment=noisy), fit(augment=noisy, callback=lambda *_: None)
+    assert_same_bits(first, again)
+    drawn = []
+
+    def watched(key, x, y):
+        jax.debug.callback(lambda data: drawn.append(tuple(np.asarray(data).tolist())), jax.random.key_data(key))
+        return x, y
+
+    fit(augment=watched, epochs=2)
+    jax.effects_barrier()
+    batches = 2 * -(-150 // 32)
+    assert len(set(drawn)) == len(drawn) == batches
+
+
+def test_soft_labels_of_an_augmentation_are_trained_and_accuracy_counts_the_labels_of_the_data():
+    def softened(key, x, y):
+        return x, 0.8 * jax.nn.one_hot(y, 10) + 0.02
+
+    smoothed = losses.cross_entropy.bind(label_smoothing=0.2)
+    found, expected = fit(augment=softened), fit(loss=smoothed)
+    np.testing.assert_allclose(found.history["loss"], expected.history["loss"], rtol=1e-5)
+    assert found.history["accuracy"] == expected.history["accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("augment", "message"),
+    [
+        ("flip", "augment must be a hashable function of"),
+        (lambda key, x, y: (x[:, :4], y), r"augment must keep x float32\[1, 8, 8, 1\], it returns float32\[1, 4, 8, 1\]"),
+    ],
+)
+def test_an_augmentation_that_is_none_is_refused(augment, message):
+    with pytest.raises(ValueError, match=message):
+        fit(augment=augment)
+
+
+def test_a_model_of_tokens_learns_from_integers():
+    """Each token is followed by the next but one: a table of bigrams learns it."""
+    tokens = np.random.default_rng(0).integers(0, 7, size=(64, 5)).astype(np.int32)
+    model = chain(layers.Embedding(7, 8), layers.Dense(7))
+    common = {"model": model, "optimizer": optim.adam(0.05), "validation": None, "batch_size": 16}
+    run = fit(epochs=8, data=(tokens, (tokens + 2) % 7), **common)
+    assert run.history["accuracy"][-1] > 0.99
+    assert run.params[0]["table"].dtype == np.float32
+    for wrong, message in (
+        (tokens.astype(np.float32), "x must be of integers, the ids of tokens"),
+        (np.where(tokens == 3, 7, tokens), "token"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            fit(epochs=1, data=(wrong, tokens), **common)

@@ -13,7 +13,9 @@ from chainrule.checks import describe
 __all__ = ["check_supervised"]
 
 
-def check_supervised(x: Any, y: Any, *, classes: int | None = None, what: str = "training data") -> None:
+def check_supervised(
+    x: Any, y: Any, *, classes: int | None = None, tokens: bool = False, what: str = "training data"
+) -> None:
     """Refuse features and targets that would train wrongly, or fail far from their cause.
 
     Nothing is copied or converted: each array is read once where it is on the host, and is fetched from a
@@ -22,16 +24,17 @@ def check_supervised(x: Any, y: Any, *, classes: int | None = None, what: str = 
     Args:
         x: floating-point features, one example a row: [n, ...].
         y: the target of each example. With ``classes``, integer labels in [0, classes), shaped as the leading
-            axes of x: [n], or [n, time] for x of [n, time, features]. Without, numbers of any shape [n, ...],
-            as in regression.
+            axes of x: [n], or [n, time] for x of [n, time, features] or tokens [n, time]. Without, numbers of any
+            shape [n, ...], as in regression.
         classes: the number of classes, or ``None`` where the targets are no labels.
+        tokens: whether x holds integers, the ids of tokens, as for a model that begins with an embedding.
         what: what the message calls the data.
 
     Raises:
         ValueError: with one line that names the argument, what was expected and what came: data that are no
-            array, or are empty; x and y of different lengths; features that are not floating-point numbers;
-            NaN or infinity (how many, and where the first is); labels that are not integers or are out of
-            range (the first, and its index).
+            array, or are empty; x and y of different lengths; features that are not floating-point numbers, or
+            tokens that are not integers from 0; NaN or infinity (how many, and where the first is); labels
+            that are not integers or are out of range (the first, and its index).
     """
     for name, value in (("x", x), ("y", y)):
         if not isinstance(value, (np.ndarray, jax.Array)):
@@ -42,13 +45,16 @@ def check_supervised(x: Any, y: Any, *, classes: int | None = None, what: str = 
             raise ValueError(f"{what}: {name} must have at least one example, got {describe(value)}")
     if len(x) != len(y):
         raise ValueError(f"{what}: x and y must have as many examples, got {len(x)} and {len(y)}")
-    if not jnp.issubdtype(x.dtype, jnp.floating):
+    if tokens:
+        _require_tokens(what, x)
+    elif not jnp.issubdtype(x.dtype, jnp.floating):
         raise ValueError(
             f"{what}: x must be of floating-point numbers, got {describe(x)}; cast it, x.astype(np.float32)"
         )
-    _require_finite(what, "x", x)
+    else:
+        _require_finite(what, "x", x)
     if classes is not None:
-        _require_labels(what, x, y, classes)
+        _require_labels(what, x, y, classes, tokens)
     elif jnp.issubdtype(y.dtype, jnp.floating):
         _require_finite(what, "y", y)
     elif not jnp.issubdtype(y.dtype, jnp.integer):
@@ -75,11 +81,22 @@ def _require_finite(what: str, name: str, value: Any) -> None:
         )
 
 
-def _require_labels(what: str, x: Any, y: Any, classes: int) -> None:
+def _require_tokens(what: str, x: Any) -> None:
+    """Refuse what cannot be ids of tokens; how many there are, the model knows."""
+    if not jnp.issubdtype(x.dtype, jnp.integer):
+        raise ValueError(f"{what}: x must be of integers, the ids of tokens, got {describe(x)}")
+    tokens = np.asarray(x)
+    if tokens.min() < 0:
+        index = _first(tokens < 0)
+        raise ValueError(f"{what}: x must be of ids of tokens from 0, got {tokens[index]} at x{list(index)}")
+
+
+def _require_labels(what: str, x: Any, y: Any, classes: int, tokens: bool) -> None:
     """Refuse targets that are not labels from 0 to classes - 1."""
     if not jnp.issubdtype(y.dtype, jnp.integer):
         raise ValueError(f"{what}: y must be of integer labels, got {describe(y)}; cast it, y.astype(np.int32)")
-    if y.ndim > 1 and (y.ndim >= x.ndim or y.shape != x.shape[: y.ndim]):
+    axes = x.ndim if tokens else x.ndim - 1  # the last axis of x holds features, but a token has none
+    if y.ndim > 1 and (y.ndim > axes or y.shape != x.shape[: y.ndim]):
         raise ValueError(
             f"{what}: y must be one label an example, int[{len(x)}], got {describe(y)}; "
             "of one-hot rows take y.argmax(axis=-1)"

@@ -1,10 +1,11 @@
 """Training: one step, whole runs as one compiled program, and what they leave."""
 
-from chainrule.train.epochs import empty_history, evaluate, predict, run_epochs, start
+from chainrule.train.epochs import Augment, empty_history, evaluate, predict, run_epochs, start
 from chainrule.train.fit import EarlyStopping, Run, fit
 from chainrule.train.step import TrainState, loss_and_gradients, step
 
 __all__ = [
+    "Augment",
     "EarlyStopping",
     "Run",
     "TrainState",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -16,6 +17,7 @@ from chainrule.train.batches import scan_batches, shuffle
 from chainrule.train.step import Gradients, TrainState, step
 
 __all__ = [
+    "Augment",
     "empty_history",
     "evaluate",
     "metric_names",
@@ -29,6 +31,8 @@ __all__ = [
 _EVALUATION_BATCH = 1024  # examples a forward pass: enough to be quick, few enough to fit in memory
 
 Metrics = dict[str, Array]
+Augment = Callable[[Array, Array, Array], tuple[Array, Array]]
+"""Changes a batch by key, ``augment(key, x, y) -> (x, y)``: hashable, for it is compiled into the run."""
 
 
 @functools.partial(jax.jit, static_argnums=(0, 2, 3))
@@ -57,6 +61,7 @@ def run_epochs(
     *,
     batch_size: int,
     gradients: Gradients = "hand",
+    augment: Augment | None = None,
 ) -> tuple[TrainState, Metrics]:
     """Train from ``train_state.epoch`` up to epoch ``stop``, and write each epoch's metrics into ``history``.
 
@@ -77,24 +82,28 @@ def run_epochs(
         stop: the number of epochs that shall be done in the end, at most the length of the history.
         batch_size: examples a step; the last batch of an epoch may be smaller.
         gradients: ``"hand"`` or ``"autodiff"``.
+        augment: changes each batch by a key of its own before the step, or None.
     """
     x, y = (jnp.asarray(part) for part in data)
     count = x.shape[0]
 
-    def train_batch(carry: Any, rows: Array, position: Array, key: Array) -> Any:
+    def train_batch(carry: Any, rows: Array, position: Array, key: Array, augment_key: Array) -> Any:
         train_state, totals = carry
-        batch_x, batch_y = x[rows], y[rows]
+        batch_x, labels = x[rows], y[rows]
+        batch_y = labels
+        if augment is not None:
+            batch_x, batch_y = augment(jax.random.fold_in(augment_key, position), batch_x, labels)
         step_key = jax.random.fold_in(key, position) if model.uses_key else None
         train_state, value, outputs = step(
             model, loss, optimizer, train_state, batch_x, batch_y, step_key, gradients=gradients
         )
-        return train_state, _add(totals, _batch_metrics(value, outputs, batch_y))
+        return train_state, _add(totals, _batch_metrics(value, outputs, labels))
 
     def epoch(index: Array, carry: Any) -> Any:
         train_state, history = carry
-        shuffle_key, noise_key = jax.random.split(jax.random.fold_in(key, index))
+        shuffle_key, noise_key, augment_key = jax.random.split(jax.random.fold_in(key, index), 3)
         train_state, totals = scan_batches(
-            lambda carry, rows, position: train_batch(carry, rows, position, noise_key),
+            lambda carry, rows, position: train_batch(carry, rows, position, noise_key, augment_key),
             (train_state, _zero_metrics(y)),
             shuffle(shuffle_key, count),
             batch_size,
@@ -111,7 +120,7 @@ def run_epochs(
 
 run_epochs_in_place = jax.jit(
     run_epochs,
-    static_argnames=("model", "loss", "gradients", "batch_size"),
+    static_argnames=("model", "loss", "gradients", "batch_size", "augment"),
     donate_argnames=("train_state", "history"),
 )
 """``run_epochs``, compiled; the memory of the train state and the history that it is given becomes that of the new ones."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from chainrule.data.checks import check_supervised
 from chainrule.layer import Layer
 from chainrule.optim.chain import as_optimizer
 from chainrule.rule import Rule
-from chainrule.train.epochs import empty_history, metric_names, run_epochs_in_place, start, start_from
+from chainrule.train.epochs import Augment, empty_history, metric_names, run_epochs_in_place, start, start_from
 from chainrule.train.progress import progress_bar
 from chainrule.train.step import Gradients, TrainState
 
@@ -102,6 +102,7 @@ def fit(
     train_state: TrainState | None = None,
     params: Any = None,
     early_stopping: EarlyStopping | None = None,
+    augment: Augment | None = None,
     callback: Callback | None = None,
     progress: bool | None = None,
 ) -> Run:
@@ -115,7 +116,8 @@ def fit(
         model: a layer or a chain of them.
         loss: a rule of (outputs, targets) with the mean as its reduction, ``losses.cross_entropy``.
         optimizer: one of ``optim``, or any pair of Optax's kind.
-        data: (x, y), one row an example: x floating point (n, ...); y integer labels, or numbers, (n, ...).
+        data: (x, y), one row an example: x floating point (n, ...), or integers, the ids of tokens, for a model that
+            begins with an embedding; y integer labels, or numbers, (n, ...).
         epochs: how often to go through the data; a run that is continued counts from its beginning.
         key: a random key: of the parameters, the shuffling and whatever the model draws.
         batch_size: examples a step, or None for all of them. The last batch of an epoch may be smaller.
@@ -124,6 +126,8 @@ def fit(
         train_state: that of an earlier run, to go on from; it is copied.
         params: parameters to begin with, instead of new ones; they are copied.
         early_stopping: when to stop before the last epoch, or None.
+        augment: changes each batch before the step, ``augment(key, x, y) -> (x, y)``, as ``data.augment`` makes them; a
+            hashable function, equal ones share the program. The accuracy of training counts the labels of the data.
         callback: called after each epoch as ``callback(epoch, metrics, train_state)``, epochs counted from 1. It must
             copy the arrays of the train state to keep them: the next epoch reuses their memory.
         progress: whether to show a progress bar; None: if the standard error is a terminal.
@@ -132,9 +136,9 @@ def fit(
         ValueError: naming the argument, for data that are empty, of different lengths, not finite, or of integers; labels
             out of range; a batch size above the number of examples; an unknown ``gradients``.
     """
-    _require_kinds(model, loss, data, key, early_stopping)
+    _require_kinds(model, loss, data, key, early_stopping, augment)
     x, y = data
-    batch_size = _check(model, loss, data, validation, epochs, batch_size, gradients)
+    batch_size = _check(model, loss, data, validation, epochs, batch_size, gradients, augment)
     if train_state is not None and params is not None:
         raise ValueError("give train_state or params, not both")
     if early_stopping is not None and early_stopping.monitor not in (monitors := metric_names(y, validation)):
@@ -160,6 +164,7 @@ def fit(
         key=run_key,
         batch_size=batch_size,
         gradients=gradients,
+        augment=augment,
     )
     history = empty_history(epochs, metric_names(y, validation))
     train_state, history = jax.block_until_ready(run(train_state, history, stop=first_epoch))  # no epoch: compiles
@@ -214,11 +219,12 @@ def _begin(
     model: Layer, optimizer: Any, x: Array, key: Array, train_state: TrainState | None, params: Any
 ) -> TrainState:
     """The state to train from: a copy of what was given, for training gives its memory away, or a new one."""
+    dtype = jnp.float32 if model.takes_integers else x.dtype
     if train_state is not None:
-        fresh = jax.eval_shape(functools.partial(start, model, optimizer, x.shape[1:], x.dtype), key)
+        fresh = jax.eval_shape(functools.partial(start, model, optimizer, x.shape[1:], dtype), key)
         _require_alike("train_state", train_state, fresh)
         return jax.tree.map(jnp.copy, train_state)
-    fresh = start(model, optimizer, x.shape[1:], x.dtype, key)
+    fresh = start(model, optimizer, x.shape[1:], dtype, key)
     if params is None:
         return fresh
     _require_alike("params", params, fresh.params)
@@ -238,7 +244,7 @@ def _require_alike(name: str, found: Any, expected: Any) -> None:
         raise ValueError(f"{name} must be those of the model and the optimiser, got others{detail}")
 
 
-def _require_kinds(model: Any, loss: Any, data: Any, key: Any, early_stopping: Any) -> None:
+def _require_kinds(model: Any, loss: Any, data: Any, key: Any, early_stopping: Any, augment: Any) -> None:
     """Refuse arguments that are something else altogether."""
     for name, value, kind, example in (
         ("model", model, Layer, "a layer, such as models.mlp((32, 10)); of a rule make one with chain(rule)"),
@@ -247,6 +253,8 @@ def _require_kinds(model: Any, loss: Any, data: Any, key: Any, early_stopping: A
     ):
         if not isinstance(value, kind):
             raise ValueError(f"{name} must be {example}, got {value!r}")
+    if augment is not None and not (callable(augment) and isinstance(augment, Hashable)):
+        raise ValueError(f"augment must be a hashable function of (key, x, y), or None, got {augment!r}")
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise ValueError(f"data must be a pair (x, y), got {type(data).__name__}")
     if not isinstance(key, Array) or not jnp.issubdtype(key.dtype, jax.dtypes.prng_key) or key.shape != ():
@@ -261,13 +269,14 @@ def _check(
     epochs: int,
     batch_size: int | None,
     gradients: str,
+    augment: Augment | None,
 ) -> int:
     """Refuse what cannot be trained on; return the batch size."""
     x, y = data
-    classes = _classes(model, loss, x, y)
-    check_supervised(x, y, classes=classes)
+    classes = _classes(model, loss, x, y, augment)
+    check_supervised(x, y, classes=classes, tokens=model.takes_integers)
     if validation is not None:
-        check_supervised(*validation, classes=classes, what="validation data")
+        check_supervised(*validation, classes=classes, tokens=model.takes_integers, what="validation data")
         shape, held_out = list(x.shape[1:]), list(validation[0].shape[1:])
         if shape != held_out:
             raise ValueError(f"validation data: x must have examples of shape {shape}, got {held_out}")
@@ -284,29 +293,40 @@ def _check(
     return batch_size
 
 
-def _classes(model: Layer, loss: Rule, x: Any, y: Any) -> int | None:
+def _classes(model: Layer, loss: Rule, x: Any, y: Any, augment: Augment | None) -> int | None:
     """The number of classes that a model of labels tells apart: the width of its outputs.
 
-    The model and the loss are traced on the way, so that what does not fit together is said by them, at once.
+    The model, the loss and the augmentation are traced on the way, so that what does not fit together is said by them, at
+    once.
     """
     if not all(hasattr(array, "dtype") and array.ndim >= 1 for array in (x, y)):
         return None  # check_supervised says what is wrong
-    if not jnp.issubdtype(x.dtype, jnp.floating) or not len(x) or len(x) != len(y):
+    kind = jnp.integer if model.takes_integers else jnp.floating
+    if not jnp.issubdtype(x.dtype, kind) or not len(x) or len(x) != len(y):
         return None
-    dtypes = [jax.dtypes.canonicalize_dtype(array.dtype) for array in (x, y)]
-    return _output_width(model, loss, x.shape[1:], y.shape[1:], *dtypes)
+    x_like, y_like = (
+        jax.ShapeDtypeStruct((1, *array.shape[1:]), jax.dtypes.canonicalize_dtype(array.dtype)) for array in (x, y)
+    )
+    return _output_width(model, loss, x_like, y_like, augment)
 
 
 @functools.lru_cache(maxsize=256)
 def _output_width(
-    model: Layer, loss: Rule, in_shape: tuple[int, ...], y_shape: tuple[int, ...], dtype: Any, y_dtype: Any
+    model: Layer, loss: Rule, x: jax.ShapeDtypeStruct, y: jax.ShapeDtypeStruct, augment: Augment | None
 ) -> int | None:
-    def outputs_and_loss(y: Array) -> tuple[Array, Array]:
-        params, state = model.build(jax.random.key(0), in_shape, dtype)
-        outputs = model(params, jnp.zeros((1, *in_shape), dtype), state)[0]
-        return outputs, loss(outputs, y)
+    def outputs_and_loss(x: Array, y: Array) -> tuple[Array, Array]:
+        dtype = jnp.float32 if model.takes_integers else x.dtype
+        params, state = model.build(jax.random.key(0), x.shape[1:], dtype)
+        outputs = model(params, x, state)[0]
+        value = loss(outputs, y)
+        if augment is not None:
+            changed_x, changed_y = augment(jax.random.key(0), x, y)
+            if (changed_x.shape, changed_x.dtype) != (x.shape, x.dtype):
+                raise ValueError(f"augment must keep x {describe(x)}, it returns {describe(changed_x)}")
+            loss(outputs, changed_y)
+        return outputs, value
 
-    outputs, value = jax.eval_shape(outputs_and_loss, jax.ShapeDtypeStruct((1, *y_shape), y_dtype))
+    outputs, value = jax.eval_shape(outputs_and_loss, x, y)
     if value.shape != ():
         raise ValueError(f"loss must return one number, the mean over the batch, got the shape {list(value.shape)}")
-    return int(outputs.shape[-1]) if jnp.issubdtype(y_dtype, jnp.integer) else None
+    return int(outputs.shape[-1]) if jnp.issubdtype(y.dtype, jnp.integer) else None
