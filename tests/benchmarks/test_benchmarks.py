@@ -241,7 +241,7 @@ def test_the_whole_programs_train_the_network_of_the_recipe():
     """Their files say 64-64-10, batch 64, Adam at 1e-2, labels smoothed by 0.1: so must the recipe."""
     from chainrule.recipes import RECIPES
 
-    recipe = RECIPES["digits"]
+    recipe = RECIPES["digits"]["mlp"]
     assert (recipe.hidden, recipe.batch_size, recipe.optimizer) == ((64,), 64, "adam")
     assert (recipe.learning_rate, recipe.label_smoothing, recipe.schedule) == (1e-2, 0.1, "constant")
     assert recipe.weight_decay == 0

@@ -11,7 +11,7 @@ from chainrule.recipes.run_folder import write_run
 @pytest.fixture(scope="session")
 def digits_run(tmp_path_factory):
     """The folder of a short run on the digits."""
-    result = train_images(RECIPES["digits"].changed(epochs=6), progress=False)
+    result = train_images(RECIPES["digits"]["mlp"].changed(epochs=6), progress=False)
     return write_run(result, tmp_path_factory.mktemp("runs") / "digits")
 
 

@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from chainrule import data
-from chainrule.recipes.run_folder import FILES, SUMS
+from chainrule.recipes.run_folder import SUMS
+
+FILES = ("config.json", "metrics.jsonl", "params.safetensors", "curves.png", "confusion.png", "mistakes.png")
 
 
 @pytest.fixture

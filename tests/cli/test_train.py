@@ -9,7 +9,9 @@ import pytest
 
 from chainrule import data
 from chainrule.recipes import RECIPES, images, read_run
-from chainrule.recipes.run_folder import FILES, SUMS
+from chainrule.recipes.run_folder import SUMS
+
+FILES = ("config.json", "metrics.jsonl", "params.safetensors", "curves.png", "confusion.png", "mistakes.png")
 
 QUICK = ("train", "digits", "--epochs", "6")  # always 6: one compiled program serves all
 
@@ -33,14 +35,14 @@ def test_options_reach_the_run(run, monkeypatch):
         seen.append(config)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(images, "train_images", stop)
+    monkeypatch.setattr(images, "run", stop)
     options = ["--batch-size", "32", "--learning-rate", "0.02", "--optimizer", "momentum", "--seed", "5"]
     code, out, _ = run("train", "mnist", "--epochs", "2", *options, "--gradients", "autodiff", "--out", "here")
     assert code == 130
     assert "by autodiff" in out
     assert "2 epochs in batches of 32, momentum at 0.02" in out
     assert seen == [
-        RECIPES["mnist"].changed(
+        RECIPES["mnist"]["mlp"].changed(
             epochs=2, batch_size=32, learning_rate=0.02, optimizer="momentum", seed=5, gradients="autodiff"
         )
     ]

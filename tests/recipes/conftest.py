@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 
 from chainrule.recipes import RECIPES, run_folder
-from chainrule.recipes.images import Result, train_images
+from chainrule.recipes.images import ImagesResult, train_images
 
 
 @pytest.fixture(scope="session")
-def result() -> Result:
+def result() -> ImagesResult:
     """A small network on the digits: good enough to classify most of them."""
-    return train_images(RECIPES["digits"].changed(epochs=6), progress=False)
+    return train_images(RECIPES["digits"]["mlp"].changed(epochs=6), progress=False)
 
 
 @pytest.fixture(scope="session")

@@ -6,27 +6,28 @@ import sys
 
 import pytest
 
-from chainrule.recipes import RECIPES, Config
+from chainrule.recipes import KINDS, RECIPES, Config
 
 
 def test_the_recipes_train_by_hand_from_seed_0():
-    assert set(RECIPES) == {"mnist", "digits"}
-    for name, config in RECIPES.items():
-        assert config.data == name
-        assert config.gradients == "hand"
-        assert config.seed == 0
-        assert config.epochs == 20
+    assert {"mnist", "digits"} <= set(RECIPES)
+    for networks in RECIPES.values():
+        for model, config in networks.items():
+            assert config.model == model
+            assert config.kind in KINDS
+            assert config.gradients == "hand"
+            assert config.seed == 0
 
 
 def test_changed_takes_over_what_is_not_none():
-    changed = RECIPES["digits"].changed(epochs=3, seed=None, optimizer="sgd")
+    changed = RECIPES["digits"]["mlp"].changed(epochs=3, seed=None, optimizer="sgd")
     assert changed.epochs == 3
     assert changed.optimizer == "sgd"
-    assert changed.changed(epochs=20, optimizer="adam") == RECIPES["digits"]
+    assert changed.changed(epochs=20, optimizer="adam") == RECIPES["digits"]["mlp"]
 
 
 def test_a_list_of_widths_is_a_tuple_of_widths_so_that_settings_read_from_json_are_equal():
-    assert RECIPES["mnist"].changed(hidden=[512, 256]) == RECIPES["mnist"]
+    assert RECIPES["mnist"]["mlp"].changed(hidden=[512, 256]) == RECIPES["mnist"]["mlp"]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_a_list_of_widths_is_a_tuple_of_widths_so_that_settings_read_from_json_a
 )
 def test_settings_that_no_training_could_take_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
-        RECIPES["digits"].changed(**change)
+        RECIPES["digits"]["mlp"].changed(**change)
 
 
 def test_an_unknown_name_is_no_attribute():

@@ -7,8 +7,8 @@ from PIL import Image, ImageDraw
 from chainrule.recipes import RECIPES, read_run
 from chainrule.recipes.image_file import read_image
 
-MNIST = ((28, 28, 1), RECIPES["mnist"].ink_box, RECIPES["mnist"].ink_centre)
-DIGITS = ((8, 8, 1), RECIPES["digits"].ink_box, RECIPES["digits"].ink_centre)
+MNIST = ((28, 28, 1), RECIPES["mnist"]["mlp"].ink_box, RECIPES["mnist"]["mlp"].ink_centre)
+DIGITS = ((8, 8, 1), RECIPES["digits"]["mlp"].ink_box, RECIPES["digits"]["mlp"].ink_centre)
 
 
 def draw_seven(size=200, ink=0, paper=255, mode="L"):

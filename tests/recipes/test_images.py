@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from chainrule import data
-from chainrule.recipes import RECIPES, images
+from chainrule.recipes import RECIPES, images, training
 from chainrule.recipes.images import train_images
 
-QUICK = RECIPES["digits"].changed(epochs=6)  # as the fixture: one compiled program serves both
+QUICK = RECIPES["digits"]["mlp"].changed(epochs=6)  # as the fixture: one compiled program serves both
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +56,13 @@ def test_hand_and_autodiff_learn_the_same(digits):
 
 
 def test_weight_decay_reads_0_where_the_optimiser_has_none():
-    config = RECIPES["mnist"]
-    assert images._without_idle_settings(config).weight_decay == 0.1
-    assert images._without_idle_settings(config.changed(optimizer="sgd")).weight_decay == 0
+    config = RECIPES["mnist"]["mlp"]
+    assert training.without_idle_settings(config).weight_decay == 0.1
+    assert training.without_idle_settings(config.changed(optimizer="sgd")).weight_decay == 0
 
 
 def test_the_cosine_schedule_ends_at_0_with_the_last_step():
-    optimizer = images._optimizer(RECIPES["mnist"], 1260)
+    optimizer = training.optimizer_of(RECIPES["mnist"]["mlp"], 1260)
     assert float(optimizer.learning_rate(0)) == pytest.approx(3e-3)
     assert float(optimizer.learning_rate(630)) == pytest.approx(1.5e-3)
     assert float(optimizer.learning_rate(1260)) == 0
@@ -118,12 +118,14 @@ def test_probabilities_do_not_overflow():
 
 @pytest.mark.slow
 def test_mnist_reaches_its_accuracy():
-    accuracies = [train_images(RECIPES["mnist"].changed(seed=s), progress=False).test_accuracy for s in range(3)]
+    accuracies = [train_images(RECIPES["mnist"]["mlp"].changed(seed=s), progress=False).test_accuracy for s in range(3)]
     assert np.mean(accuracies) >= 0.96, accuracies
     assert min(accuracies) >= 0.95, accuracies
 
 
 @pytest.mark.slow
 def test_digits_reach_their_accuracy():
-    accuracies = [train_images(RECIPES["digits"].changed(seed=s), progress=False).test_accuracy for s in range(3)]
+    accuracies = [
+        train_images(RECIPES["digits"]["mlp"].changed(seed=s), progress=False).test_accuracy for s in range(3)
+    ]
     assert np.mean(accuracies) >= 0.97, accuracies

@@ -10,7 +10,9 @@ from safetensors.numpy import load, save
 
 from chainrule import plot
 from chainrule.recipes import run_folder
-from chainrule.recipes.run_folder import FILES, SUMS, new_folder, read_run, require_new, write_run
+from chainrule.recipes.run_folder import SUMS, new_folder, read_run, require_new, write_run
+
+FILES = ("config.json", "metrics.jsonl", "params.safetensors", "curves.png", "confusion.png", "mistakes.png")
 
 
 @pytest.fixture
@@ -158,7 +160,7 @@ def change_config(folder, **changes):
         ({"config__epochs": 0}, "config.json: not the settings of a run: epochs must be"),
         ({"config__epochs": 7}, "metrics.jsonl: expected the epochs 1 to 7, got 6 lines"),
         ({"data": {}}, "config.json: not the settings of a run"),
-        ({"format": "chainrule run 99"}, "config.json: expected the format 'chainrule run 1'"),
+        ({"format": "chainrule run 99"}, "config.json: expected the format 'chainrule run 2'"),
     ],
 )
 def test_a_config_that_does_not_fit_is_refused(copy, changes, message):
@@ -240,3 +242,29 @@ def test_a_taken_name_gets_a_number(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run-2").write_text("")
     assert new_folder(tmp_path, "run") == tmp_path / "run-3"
+
+
+def test_a_run_of_another_kind_is_refused(written):
+    assert read_run(written, kind="images").config.kind == "images"
+    with pytest.raises(ValueError, match="is a run of images, and one of text is needed"):
+        read_run(written, kind="text")
+
+
+def test_checksums_name_no_file_outside_of_the_folder(copy):
+    with (copy / SUMS).open("a", encoding="ascii") as file:
+        file.write("0" * 64 + "  ../secret\n")
+    with pytest.raises(ValueError, match=r"'\.\./secret' is no name of a file in this folder"):
+        read_run(copy)
+
+
+def test_a_state_is_written_and_read_back(result, tmp_path):
+    """Running statistics, as those of a batch norm: to the bit, and refused when they are not finite."""
+    from chainrule import chain, layers, ops
+
+    model = chain(ops.flatten, layers.BatchNorm(), layers.Dense(10))
+    params, state = model.init(jax.random.key(0), (8, 8, 1))
+    state = jax.tree.map(lambda leaf: leaf + np.float32(0.25), state)
+    path = tmp_path / "state.safetensors"
+    run_folder._write_arrays(path, state)
+    found = run_folder._read_arrays(path, jax.eval_shape(lambda: state))
+    jax.tree.map(np.testing.assert_array_equal, found, state)

@@ -35,7 +35,7 @@ def predict(settings: Settings, run: Path, image: Path, as_json: bool) -> None:
         from chainrule.cli.compilation_cache import use_compilation_cache
 
         use_compilation_cache()
-    saved = read_run(run)
+    saved = read_run(run, kind="images")
     x, done = read_image(image, saved.in_shape, saved.config.ink_box, saved.config.ink_centre)
     (probabilities,) = saved.probabilities(x[None])
     order = (-probabilities).argsort(kind="stable")

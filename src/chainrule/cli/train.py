@@ -2,95 +2,76 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from chainrule.cli.report import facts, seconds, table
-from chainrule.recipes import RECIPES
+from chainrule.recipes import KINDS, RECIPES
 
 if TYPE_CHECKING:
     from chainrule.cli import Settings
-    from chainrule.recipes import Config
 
 __all__ = ["train"]
 
 _RUNS = "runs"
 
 
-def _defaults(setting: str) -> str:
-    values = {name: getattr(config, setting) for name, config in RECIPES.items()}
-    if len(set(values.values())) == 1:
-        return f"[default: {next(iter(values.values()))}]"
-    return f"[default: {', '.join(f'{value} for {name}' for name, value in values.items())}]"
+def _models() -> str:
+    return "; ".join(f"{name}: {', '.join(models)}" for name, models in RECIPES.items() if len(models) > 1)
 
 
 @click.command()
 @click.argument("recipe", type=click.Choice(list(RECIPES)))
-@click.option("--epochs", type=int, help=f"How often to go through the training images. {_defaults('epochs')}")
-@click.option("--batch-size", type=int, help=f"Images a step. {_defaults('batch_size')}")
-@click.option("--learning-rate", type=float, help=f"Of the first step. {_defaults('learning_rate')}")
-@click.option("--optimizer", metavar="NAME", help=f"sgd, momentum, adam, adamw, lion, ... {_defaults('optimizer')}")
-@click.option("--seed", type=int, help=f"Of the first parameters and the order of the images. {_defaults('seed')}")
+@click.option("--model", metavar="NAME", help=f"The network, the first unless given. {_models()}")
+@click.option("--epochs", type=int, help="How often to go through the training data.")
+@click.option("--batch-size", type=int, help="Examples a step.")
+@click.option("--learning-rate", type=float, help="Of the first step, or the peak after a warm-up.")
+@click.option("--optimizer", metavar="NAME", help="sgd, momentum, adam, adamw, lion, ...")
+@click.option("--seed", type=int, help="Of the first parameters and the order of the examples.  [default: 0]")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     help="The folder of the run. It must not exist yet, or be empty: nothing is ever overwritten. "
-    f"[default: {_RUNS}/RECIPE-seedSEED, with -2, -3, ... after it where that is taken]",
+    f"[default: {_RUNS}/RECIPE-seedSEED, RECIPE-MODEL-seedSEED with --model; -2, -3, ... after it if taken]",
 )
 @click.option(
-    "--gradients",
-    type=click.Choice(["hand", "autodiff"]),
-    help=f"Derived by hand, or by jax.grad, to compare. {_defaults('gradients')}",
+    "--gradients", type=click.Choice(["hand", "autodiff"]), help="Derived by hand, or by jax.grad, to compare."
 )
 @click.pass_obj
-def train(settings: Settings, recipe: str, out: Path | None, **changes: Any) -> None:
-    """Train a network on real handwritten digits.
+def train(settings: Settings, recipe: str, model: str | None, out: Path | None, **changes: Any) -> None:
+    """Train a network on real data.
 
-    RECIPE is mnist (5,000 images of 28 by 28 pixels) or digits (1,797 of 8 by 8).
+    RECIPE is mnist (5,000 images of 28 by 28 pixels) or digits (1,797 of 8 by 8). What is not given by an option is as the
+    recipe has it, and is printed.
 
-    The folder of the run appears when it is complete: config.json, metrics.jsonl, params.safetensors, curves.png,
-    confusion.png, mistakes.png, and SHA256SUMS over them.
+    The folder of the run appears when it is complete: config.json, metrics.jsonl, params.safetensors, pictures, and
+    SHA256SUMS over them.
     """
-    config = RECIPES[recipe].changed(**changes)
+    networks = RECIPES[recipe]
+    if model is not None and model not in networks:
+        raise click.UsageError(f"--model of {recipe} must be one of {', '.join(networks)}, got {model!r}.")
+    config = (networks[model] if model else next(iter(networks.values()))).changed(**changes)
+    job = importlib.import_module(KINDS[config.kind])
 
-    from chainrule.recipes import images, run_folder
+    from chainrule.recipes import run_folder
 
     if settings.compilation_cache:
         from chainrule.cli.compilation_cache import use_compilation_cache
 
         use_compilation_cache()
     if out is None:
-        out = run_folder.new_folder(_RUNS, f"{recipe}-seed{config.seed}")
+        out = run_folder.new_folder(_RUNS, f"{recipe}{f'-{model}' if model else ''}-seed{config.seed}")
     run_folder.require_new(out)
 
-    dataset = images.load_data(config)
-    model = images.build_model(config, dataset.classes)
-    (x, _), (test_x, _) = dataset.train, dataset.test
-    facts(
-        [
-            ("device", run_folder.describe_device()),
-            ("data", f"{dataset.name}: {len(x)} training and {len(test_x)} test images of {x.shape[1]}x{x.shape[2]}"),
-            ("model", f"{model!r}"),
-            ("parameters", f"{model.parameter_count(x.shape[1:]):,}"),
-            ("training", _training(config)),
-            ("gradients", "derived by hand" if config.gradients == "hand" else "by autodiff (jax.grad)"),
-        ]
-    )
+    data = job.load_data(config)
+    facts([("device", run_folder.describe_device()), *job.facts(config, data)])
     click.echo()
-
-    result = images.train_images(config, dataset)
+    result = job.run(config, data)
     run_folder.write_run(result, out)
-    # With label smoothing the loss that is trained is another one than the test's: it stands in the curves alone.
-    training_loss = "" if result.config.label_smoothing else f"{result.run.history['loss'][-1]:.4f}"
-    table(
-        ["", "accuracy", "loss"],
-        [
-            ["training, last epoch", f"{result.run.history['accuracy'][-1]:.4f}", training_loss],
-            ["test", f"{result.test_accuracy:.4f}", f"{result.test_loss:.4f}"],
-        ],
-    )
+    table(*result.table())
     click.echo()
     facts(
         [
@@ -99,14 +80,3 @@ def train(settings: Settings, recipe: str, out: Path | None, **changes: Any) -> 
             ("run folder", str(out)),
         ]
     )
-
-
-def _training(config: Config) -> str:
-    words = [
-        f"{config.epochs} epoch{'s' if config.epochs > 1 else ''} in batches of {config.batch_size}",
-        f"{config.optimizer} at {config.learning_rate:g}",
-        *(["cosine schedule"] if config.schedule == "cosine" else []),
-        *([f"label smoothing {config.label_smoothing:g}"] if config.label_smoothing else []),
-        f"seed {config.seed}",
-    ]
-    return ", ".join(words)

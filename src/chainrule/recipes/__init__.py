@@ -2,14 +2,18 @@
 
 ::
 
-    result = recipes.train_images(recipes.RECIPES["digits"])
+    result = recipes.train_images(recipes.RECIPES["digits"]["mlp"])
     folder = recipes.write_run(result, "runs/digits")
     run = recipes.read_run(folder)
     image, how = recipes.read_image("seven.png", run.in_shape, run.config.ink_box, run.config.ink_centre)
     run.probabilities(image[None])
 
-The settings are here at once; what trains, reads and writes is imported when it is first used, so that the command
-line can list the recipes in no time.
+A kind of recipe is a module of this folder that trains: ``images``. Its settings, a :class:`Config`, are here at once; what
+trains, reads and writes is imported when it is first used, so that the command line can list the recipes in no time.
+
+A module of a kind gives ``Settings`` (its class of settings), ``load_data(config)``, ``facts(config, data)`` (what will be
+trained, line by line), ``run(config, data)`` (a ``Result``), and to read a run back ``rebuild(config, data_record)`` (the
+network) and ``Saved`` (what can be done with it).
 """
 
 from __future__ import annotations
@@ -22,8 +26,8 @@ from chainrule.recipes.digits import DIGITS
 from chainrule.recipes.mnist import MNIST
 
 _HOMES = {
-    "Result": "images",
-    "SavedRun": "run_folder",
+    "Result": "result",
+    "SavedRun": "saved_run",
     "new_folder": "run_folder",
     "read_image": "image_file",
     "read_run": "run_folder",
@@ -31,10 +35,13 @@ _HOMES = {
     "write_run": "run_folder",
 }
 
-__all__ = ["RECIPES", "Config", *_HOMES]  # noqa: PLE0604
+__all__ = ["KINDS", "RECIPES", "Config", *_HOMES]  # noqa: PLE0604
 
-RECIPES: dict[str, Config] = {"mnist": MNIST, "digits": DIGITS}
-"""Every recipe's settings, by its name."""
+KINDS = {"images": "chainrule.recipes.images"}
+"""The module of each kind of recipe."""
+
+RECIPES: dict[str, dict[str, Any]] = {"mnist": {"mlp": MNIST}, "digits": {"mlp": DIGITS}}
+"""The settings of every recipe, by its name and then by its model, the usual one first."""
 
 
 def __getattr__(name: str) -> Any:

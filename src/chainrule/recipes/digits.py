@@ -6,12 +6,13 @@ are classified rightly; never on the test images.
 
 from __future__ import annotations
 
-from chainrule.recipes.config import Config
+from chainrule.recipes.images_config import ImagesConfig
 
 __all__ = ["DIGITS"]
 
-DIGITS = Config(
+DIGITS = ImagesConfig(
     data="digits",
+    model="mlp",
     hidden=(64,),
     epochs=20,
     batch_size=64,

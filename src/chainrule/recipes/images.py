@@ -1,49 +1,94 @@
-"""Train a multilayer perceptron to classify images: the one job behind the recipes ``mnist`` and ``digits``."""
+"""Train a network to classify images: the job behind the recipes ``mnist`` and ``digits``."""
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import numpy as np
 
-from chainrule import data, losses, models, optim, train
+from chainrule import data, losses, models, plot, train
 from chainrule.data import Dataset
+from chainrule.data.augment import Augmentation
 from chainrule.layer import Layer
-from chainrule.recipes.config import Config
-from chainrule.train import Run
+from chainrule.recipes import training
+from chainrule.recipes.images_config import ImagesConfig
+from chainrule.recipes.result import Draw, Result
+from chainrule.recipes.saved_run import SavedRun
 
-__all__ = ["Result", "build_model", "load_data", "probabilities", "train_images"]
+__all__ = [
+    "ImagesResult",
+    "Saved",
+    "build_model",
+    "facts",
+    "load_data",
+    "probabilities",
+    "rebuild",
+    "run",
+    "train_images",
+]
 
 _LOADERS = ("digits", "mnist")
 
+Settings = ImagesConfig
+"""The settings of this kind of recipe."""
 
-@dataclass(frozen=True, eq=False)
-class Result:
-    """What a recipe has made.
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ImagesResult(Result):
+    """What a recipe of images has made.
 
     Attributes:
         config: the settings that it ran with.
         dataset: what it learned from, and was tested on.
-        run: what ``train.fit`` left.
         test_probabilities: softmax of the outputs for each test image, float64[n, classes].
         test_loss: the mean cross-entropy on the test images, in nats, without label smoothing.
         test_accuracy: the share of the test images that are classified rightly.
     """
 
-    config: Config
+    config: ImagesConfig
     dataset: Dataset
-    run: Run
     test_probabilities: np.ndarray
     test_loss: float
     test_accuracy: float
 
+    def data_record(self) -> dict[str, Any]:
+        """The data set, its size, and the names of its classes."""
+        return {
+            "name": self.dataset.name,
+            "description": self.dataset.description,
+            "source": self.dataset.source,
+            "train_images": len(self.dataset.train[0]),
+            "test_images": len(self.dataset.test[0]),
+            "in_shape": list(self.dataset.train[0].shape[1:]),
+            "class_names": list(self.dataset.class_names),
+        }
 
-def load_data(config: Config) -> Dataset:
+    def results_record(self) -> dict[str, Any]:
+        """Loss and accuracy on the test images."""
+        return {"test_loss": self.test_loss, "test_accuracy": self.test_accuracy}
+
+    def pictures(self) -> dict[str, Draw]:
+        """The curves, which digits are taken for which, and the test images that are classified wrongly."""
+        (x, y), names, p = self.dataset.test, self.dataset.class_names, self.test_probabilities
+        return {
+            "curves.png": lambda path: plot.save(plot.curves(self.run.history), path),
+            "confusion.png": lambda path: plot.save(plot.confusion(y, p.argmax(axis=1), names), path),
+            "mistakes.png": lambda path: plot.save(plot.mistakes(x, y, p, names), path),
+        }
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Accuracy and loss of the last epoch, and on the test images."""
+        # With label smoothing or augmentation the loss that is trained is another one than the test's.
+        plain = not self.config.label_smoothing and not self.config.augments
+        training_loss = f"{self.run.history['loss'][-1]:.4f}" if plain else ""
+        return ["", "accuracy", "loss"], [
+            ["training, last epoch", f"{self.run.history['accuracy'][-1]:.4f}", training_loss],
+            ["test", f"{self.test_accuracy:.4f}", f"{self.test_loss:.4f}"],
+        ]
+
+
+def load_data(config: ImagesConfig) -> Dataset:
     """Load the data set of a recipe, split the same way for every seed."""
     if config.data not in _LOADERS:
         raise ValueError(f"data must be one of {', '.join(_LOADERS)}, got {config.data!r}")
@@ -51,9 +96,36 @@ def load_data(config: Config) -> Dataset:
     return dataset
 
 
-def build_model(config: Config, classes: int) -> Layer:
-    """Build the network of a recipe: an MLP with relu, and one output a class."""
+def build_model(config: ImagesConfig, classes: int) -> Layer:
+    """Build the network of a recipe, with one output a class."""
+    if config.model == "lenet":
+        return models.lenet(classes, channels=config.channels, hidden=config.hidden, dropout=config.dropout)
+    if config.model == "resnet":
+        return models.resnet(classes, channels=config.channels)
     return models.mlp((*config.hidden, classes))
+
+
+def facts(config: ImagesConfig, dataset: Dataset) -> list[tuple[str, str]]:
+    """Say what will be trained on what, line by line."""
+    (x, _), (test_x, _) = dataset.train, dataset.test
+    model = build_model(config, dataset.classes)
+    smoothing = [f"label smoothing {config.label_smoothing:g}"] if config.label_smoothing else []
+    augmentation = [
+        f"{what} up to {value:g}{unit}"
+        for what, value, unit in (
+            ("turned", config.degrees, " degrees"),
+            ("scaled", 100 * config.scale, " %"),
+            ("moved", config.shift, " pixels"),
+        )
+        if value
+    ]
+    return [
+        ("data", f"{dataset.name}: {len(x)} training and {len(test_x)} test images of {x.shape[1]}x{x.shape[2]}"),
+        *([("augmentation", ", ".join(augmentation))] if augmentation else []),
+        ("model", f"{model!r}"),
+        ("parameters", f"{model.parameter_count(x.shape[1:]):,}"),
+        *training.facts_of_training(config, *smoothing),
+    ]
 
 
 def probabilities(model: Layer, params: Any, state: Any, x: np.ndarray) -> np.ndarray:
@@ -61,7 +133,7 @@ def probabilities(model: Layer, params: Any, state: Any, x: np.ndarray) -> np.nd
     return np.exp(_log_softmax(np.asarray(train.predict(model, params, state, x))))
 
 
-def train_images(config: Config, dataset: Dataset | None = None, *, progress: bool | None = None) -> Result:
+def train_images(config: ImagesConfig, dataset: Dataset | None = None, *, progress: bool | None = None) -> ImagesResult:
     """Train and test one network.
 
     The test images are evaluated after each epoch, for the curves; nothing is chosen by them.
@@ -76,55 +148,61 @@ def train_images(config: Config, dataset: Dataset | None = None, *, progress: bo
         ModuleNotFoundError: when the package that carries the data set is not installed.
     """
     dataset = load_data(config) if dataset is None else dataset
-    x, _ = dataset.train
-    config = _without_idle_settings(config)
-    steps = config.epochs * -(-len(x) // config.batch_size)
-    with warnings.catch_warnings():
-        # Here a loss that is not finite is an error: the warning would only repeat it.
-        warnings.filterwarnings("ignore", message="the loss is not finite")
-        run = train.fit(
-            build_model(config, dataset.classes),
-            losses.cross_entropy.bind(label_smoothing=float(config.label_smoothing)),
-            _optimizer(config, max(steps, 1)),
-            dataset.train,
-            epochs=config.epochs,
-            key=jax.random.key(config.seed),
-            batch_size=config.batch_size,
-            gradients=config.gradients,
-            validation=dataset.test,
-            progress=progress,
-        )
-    for name in ("loss", "validation_loss"):
-        bad = np.flatnonzero(~np.isfinite(run.history[name]))
-        if bad.size:
-            raise ValueError(f"the {name} is not finite from epoch {bad[0] + 1} on: try a smaller learning rate")
-
+    config = training.without_idle_settings(config)
+    trained = training.fit(
+        build_model(config, dataset.classes),
+        losses.cross_entropy.bind(label_smoothing=float(config.label_smoothing)),
+        config,
+        dataset.train,
+        validation=dataset.test,
+        augment=_augmentation(config),
+        progress=progress,
+    )
     test_x, test_y = dataset.test
-    log_p = _log_softmax(np.asarray(train.predict(run.model, run.params, run.state, test_x)))
-    return Result(
+    log_p = _log_softmax(np.asarray(train.predict(trained.model, trained.params, trained.state, test_x)))
+    return ImagesResult(
         config=config,
         dataset=dataset,
-        run=run,
+        run=trained,
         test_probabilities=np.exp(log_p),
         test_loss=float(-log_p[np.arange(len(test_y)), test_y].mean()),
         test_accuracy=float((log_p.argmax(axis=1) == test_y).mean()),
     )
 
 
-def _without_idle_settings(config: Config) -> Config:
-    """Set the weight decay to 0 where the optimiser has none, so that the settings say what was done."""
-    factory = optim.OPTIMIZERS.get(config.optimizer)
-    if factory is None or "weight_decay" in inspect.signature(factory).parameters:
-        return config
-    return dataclasses.replace(config, weight_decay=0.0)
+def run(config: ImagesConfig, dataset: Dataset) -> ImagesResult:
+    """Train and test one network, as the command line asks for it."""
+    return train_images(config, dataset)
 
 
-def _optimizer(config: Config, steps: int) -> optim.Optimizer:
-    options = {"weight_decay": config.weight_decay} if config.weight_decay else {}
-    optimizer = optim.by_name(config.optimizer, config.learning_rate, **options)  # refuses what it cannot take
-    if config.schedule == "constant":
-        return optimizer
-    return optim.by_name(config.optimizer, optim.cosine(config.learning_rate, steps=steps), **options)
+class Saved(SavedRun):
+    """A run of images, read back."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The name of each class, in the order of the labels."""
+        return tuple(str(name) for name in self.record["data"]["class_names"])
+
+    def probabilities(self, x: np.ndarray) -> np.ndarray:
+        """Compute the probability of each class for images float32[n, *in_shape]: float64[n, classes].
+
+        Raises:
+            ValueError: for images of another shape or dtype.
+        """
+        if np.shape(x)[1:] != self.in_shape:
+            raise ValueError(f"images must be [n, {', '.join(map(str, self.in_shape))}], got {list(np.shape(x))}")
+        return probabilities(self.model, self.params, self.state, x)
+
+
+def rebuild(config: ImagesConfig, data_record: dict[str, Any]) -> Layer:
+    """Build the network of a run from its settings and what was recorded of its data."""
+    return build_model(config, len(data_record["class_names"]))
+
+
+def _augmentation(config: ImagesConfig) -> Augmentation | None:
+    if not config.augments:
+        return None
+    return Augmentation(degrees=config.degrees, scale=config.scale, shift=config.shift)
 
 
 def _log_softmax(outputs: np.ndarray) -> np.ndarray:

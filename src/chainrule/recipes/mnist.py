@@ -16,12 +16,13 @@ standardised pixels) gained nothing that three runs could tell from chance.
 
 from __future__ import annotations
 
-from chainrule.recipes.config import Config
+from chainrule.recipes.images_config import ImagesConfig
 
 __all__ = ["MNIST"]
 
-MNIST = Config(
+MNIST = ImagesConfig(
     data="mnist",
+    model="mlp",
     hidden=(512, 256),
     epochs=20,
     batch_size=64,

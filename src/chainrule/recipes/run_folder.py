@@ -5,9 +5,8 @@
     config.json         the settings, the data, the model, the results, and the versions and device that made them
     metrics.jsonl       a line an epoch; its losses are those that are trained, with their label smoothing
     params.safetensors  the parameters, under the names of their places in the tree: "1.weight", "1.bias", ...
-    curves.png          loss and accuracy of every epoch
-    confusion.png       which digits are taken for which
-    mistakes.png        the test images that are classified wrongly
+    state.safetensors   the state likewise (running statistics), where the model has one
+    curves.png, ...     the pictures of this kind of recipe: of images, confusion.png and mistakes.png besides
     SHA256SUMS          a checksum of each of these, as ``sha256sum --check`` reads it
 
 One flipped bit in a file of parameters is a valid file of other parameters: without the checksums it would load, and
@@ -19,13 +18,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import importlib
 import json
 import os
 import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,52 +33,16 @@ import jax.numpy as jnp
 import numpy as np
 
 import chainrule
-from chainrule.layer import Layer
-from chainrule.recipes import images
-from chainrule.recipes.config import Config
+from chainrule.recipes import KINDS
+from chainrule.recipes.result import Result
+from chainrule.recipes.saved_run import SavedRun
 
-__all__ = ["FILES", "SUMS", "SavedRun", "describe_device", "new_folder", "read_run", "require_new", "write_run"]
+__all__ = ["SUMS", "describe_device", "new_folder", "read_run", "require_new", "write_run"]
 
-FILES = ("config.json", "metrics.jsonl", "params.safetensors", "curves.png", "confusion.png", "mistakes.png")
 SUMS = "SHA256SUMS"
-_FORMAT = "chainrule run 1"
-
-
-@dataclass(frozen=True, eq=False)
-class SavedRun:
-    """A run, read back from its folder.
-
-    Attributes:
-        path: the folder.
-        config: the settings that it ran with.
-        in_shape: the shape of one image, (height, width, 1).
-        class_names: the name of each class, in the order of the labels.
-        model: the network.
-        params: its trained parameters.
-        state: its state.
-        history: for each metric, its value after each epoch.
-        record: all of config.json.
-    """
-
-    path: Path
-    config: Config
-    in_shape: tuple[int, ...]
-    class_names: tuple[str, ...]
-    model: Layer
-    params: Any
-    state: Any
-    history: dict[str, list[float]]
-    record: dict[str, Any]
-
-    def probabilities(self, x: np.ndarray) -> np.ndarray:
-        """Compute the probability of each class for images float32[n, *in_shape]: float64[n, classes].
-
-        Raises:
-            ValueError: for images of another shape or dtype.
-        """
-        if np.shape(x)[1:] != self.in_shape:
-            raise ValueError(f"images must be [n, {', '.join(map(str, self.in_shape))}], got {list(np.shape(x))}")
-        return images.probabilities(self.model, self.params, self.state, x)
+_CONFIG, _METRICS, _PARAMS, _STATE = "config.json", "metrics.jsonl", "params.safetensors", "state.safetensors"
+_ALWAYS = (_CONFIG, _METRICS, _PARAMS)
+_FORMAT = "chainrule run 2"
 
 
 def new_folder(parent: str | Path, name: str) -> Path:
@@ -111,7 +74,7 @@ def require_new(path: str | Path) -> Path:
     return path
 
 
-def write_run(result: images.Result, path: str | Path) -> Path:
+def write_run(result: Result, path: str | Path) -> Path:
     """Write the folder of a run, and return its path.
 
     All files are written into a temporary folder beside it, which is renamed when it is complete: at ``path`` there is
@@ -122,36 +85,51 @@ def write_run(result: images.Result, path: str | Path) -> Path:
     """
     path = require_new(path)
     with _renamed_when_complete(path) as folder:
-        _write_json(folder / "config.json", _record(result))
-        _write_metrics(folder / "metrics.jsonl", result.run.history)
-        _write_params(folder / "params.safetensors", result.run.params)
-        _draw_pictures(folder, result)
-        sums = "".join(f"{_sha256(folder / name)}  {name}\n" for name in FILES)
+        _write_json(folder / _CONFIG, _record(result))
+        _write_metrics(folder / _METRICS, result.run.history)
+        _write_arrays(folder / _PARAMS, result.run.params)
+        if jax.tree.leaves(result.run.state):
+            _write_arrays(folder / _STATE, result.run.state)
+        for name, text in result.texts().items():
+            (folder / name).write_text(text, encoding="utf-8")
+        for name, draw in result.pictures().items():
+            draw(folder / name)
+        names = sorted(file.name for file in folder.iterdir())
+        sums = "".join(f"{_sha256(folder / name)}  {name}\n" for name in names)
         (folder / SUMS).write_text(sums, encoding="ascii")
     return path
 
 
-def read_run(path: str | Path) -> SavedRun:
-    """Read the folder of a run.
+def read_run(path: str | Path, kind: str | None = None) -> Any:
+    """Read the folder of a run: the ``Saved`` of its kind of recipe, a :class:`SavedRun`.
+
+    Args:
+        path: the folder.
+        kind: the kind of recipe that it must be of, ``"images"``; None for any.
 
     Raises:
         FileNotFoundError: when there is no such folder, it is not that of a run, or a file is missing.
         ValueError: when a file is not as it was written, or does not fit the others.
     """
     path = Path(path)
-    _require_complete(path)
     _require_unchanged(path)
-    record = _read_json(path / "config.json")
+    record = _read_json(path / _CONFIG)
+    if kind is not None and record.get("kind") != kind:
+        raise ValueError(f"{path} is a run of {record.get('kind')}, and one of {kind} is needed")
     try:
-        config = Config(**record["config"])
+        job = importlib.import_module(KINDS[record["kind"]])
+        config = job.Settings(**record["config"])
         in_shape = tuple(int(size) for size in record["data"]["in_shape"])
-        class_names = tuple(str(name) for name in record["data"]["class_names"])
-        model = images.build_model(config, len(class_names))
+        model = job.rebuild(config, record["data"])
+        params, state = jax.eval_shape(lambda: model.build(jax.random.key(0), in_shape, jnp.float32))
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path / 'config.json'}: not the settings of a run: {error}") from error
-    params, state = _read_params(path / "params.safetensors", model, in_shape)
-    history = _read_metrics(path / "metrics.jsonl", config.epochs)
-    return SavedRun(path, config, in_shape, class_names, model, params, state, history, record)
+        raise ValueError(f"{path / _CONFIG}: not the settings of a run: {error}") from error
+    params = _read_arrays(path / _PARAMS, params)
+    if jax.tree.leaves(state):
+        state = _read_arrays(path / _STATE, state)
+    history = _read_metrics(path / _METRICS, config.epochs)
+    saved: SavedRun = job.Saved(path, config, in_shape, model, params, state, history, record)
+    return saved
 
 
 def describe_device() -> str:
@@ -178,27 +156,19 @@ def _renamed_when_complete(path: Path) -> Iterator[Path]:
         raise
 
 
-def _record(result: images.Result) -> dict[str, Any]:
-    dataset, run = result.dataset, result.run
+def _record(result: Result) -> dict[str, Any]:
+    run = result.run
     return {
         "format": _FORMAT,
+        "kind": result.config.kind,
         "config": dataclasses.asdict(result.config),
-        "data": {
-            "name": dataset.name,
-            "description": dataset.description,
-            "source": dataset.source,
-            "train_images": len(dataset.train[0]),
-            "test_images": len(dataset.test[0]),
-            "in_shape": list(dataset.train[0].shape[1:]),
-            "class_names": list(dataset.class_names),
-        },
+        "data": result.data_record(),
         "model": {
             "layers": repr(run.model),
             "parameters": sum(leaf.size for leaf in jax.tree.leaves(run.params)),
         },
         "results": {
-            "test_loss": result.test_loss,
-            "test_accuracy": result.test_accuracy,
+            **result.results_record(),
             "compile_seconds": round(run.compile_seconds, 3),
             "training_seconds": round(run.run_seconds, 3),
         },
@@ -255,19 +225,18 @@ def _named(tree: Any) -> dict[str, Any]:
     return {jax.tree_util.keystr(place, simple=True, separator="."): leaf for place, leaf in leaves}
 
 
-def _write_params(path: Path, params: Any) -> None:
+def _write_arrays(path: Path, tree: Any) -> None:
     from safetensors.numpy import save
 
     # Bytes written here, not by save_file: the file then has the permissions of its neighbours.
-    path.write_bytes(save({name: np.asarray(leaf) for name, leaf in _named(params).items()}))
+    path.write_bytes(save({name: np.asarray(leaf) for name, leaf in _named(tree).items()}))
 
 
-def _read_params(path: Path, model: Layer, in_shape: tuple[int, ...]) -> tuple[Any, Any]:
-    """Read the parameters, and require those of the model: every name, shape and dtype, and no other."""
+def _read_arrays(path: Path, expected: Any) -> Any:
+    """Read the arrays of a tree, and require those of the model: every name, shape and dtype, and no other."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    expected, state = jax.eval_shape(lambda: model.build(jax.random.key(0), in_shape, jnp.float32))
     try:
         arrays = load(path.read_bytes())
     except SafetensorError as error:
@@ -284,45 +253,41 @@ def _read_params(path: Path, model: Layer, in_shape: tuple[int, ...]) -> tuple[A
             )
         if not np.isfinite(array).all():
             raise ValueError(f"{path}: {name} must be finite, got NaN or infinity")
-    if jax.tree.leaves(state):
-        raise ValueError(f"{path}: the model keeps a state, and this format holds none")
-    params = jax.tree.unflatten(jax.tree.structure(expected), [jnp.asarray(arrays[name]) for name in names])
-    return params, state
-
-
-def _draw_pictures(folder: Path, result: images.Result) -> None:
-    from chainrule import plot
-
-    (x, y), names = result.dataset.test, result.dataset.class_names
-    plot.save(plot.curves(result.run.history), folder / "curves.png")
-    plot.save(plot.confusion(y, result.test_probabilities.argmax(axis=1), names), folder / "confusion.png")
-    plot.save(plot.mistakes(x, y, result.test_probabilities, names), folder / "mistakes.png")
+    return jax.tree.unflatten(jax.tree.structure(expected), [jnp.asarray(arrays[name]) for name in names])
 
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _require_complete(path: Path) -> None:
+def _require_unchanged(path: Path) -> None:
+    """Refuse what is no run folder, a folder that lacks a file, and a file that is not as its checksum says."""
     if not path.exists():
         raise FileNotFoundError(f"there is no run folder {path}")
     if not path.is_dir():
         raise ValueError(f"{path} is a file: give the folder of a run")
-    missing = [name for name in (*FILES, SUMS) if not (path / name).is_file()]
-    if len(missing) > len(FILES):
-        raise FileNotFoundError(f"{path} is not the folder of a run: it holds no {', '.join(missing[:3])}, ...")
+    if not any((path / name).is_file() for name in (*_ALWAYS, SUMS)):
+        raise FileNotFoundError(f"{path} is not the folder of a run: it holds no {', '.join((*_ALWAYS, SUMS))}")
+    missing = [name for name in (*_ALWAYS, SUMS) if not (path / name).is_file()]
+    sums = _read_sums(path / SUMS) if SUMS not in missing else {}
+    missing += [name for name in sums if name not in missing and not (path / name).is_file()]
     if missing:
         raise FileNotFoundError(f"the run folder {path} lacks {', '.join(missing)}")
-
-
-def _require_unchanged(path: Path) -> None:
-    try:
-        lines = (path / SUMS).read_text(encoding="ascii").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path / SUMS}: damaged: {error}") from error
-    sums = {line[66:]: line[:64] for line in lines}
-    for name in FILES:
+    for name in _ALWAYS:
         if name not in sums:
             raise ValueError(f"{path / SUMS}: expected a checksum of {name}, found none")
-        if _sha256(path / name) != sums[name]:
+    for name, expected in sums.items():
+        if _sha256(path / name) != expected:
             raise ValueError(f"{path / name}: damaged or changed: its SHA-256 is not the one in {SUMS}")
+
+
+def _read_sums(path: Path) -> dict[str, str]:
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: damaged: {error}") from error
+    sums = {line[66:]: line[:64] for line in lines}
+    for name in sums:
+        if not name or Path(name).name != name:
+            raise ValueError(f"{path}: damaged: {name!r} is no name of a file in this folder")
+    return sums
