@@ -3,7 +3,7 @@
 Every forward pass is a pure function, every backward pass is derived by hand, and every hand derivation is proved
 against autodiff.
 
-    rule, compose       what a rule is; chain, parallel, residual: the chain rule, written once
+    rule, compose       what a rule is; chain, parallel, residual, scan, repeat, tie, remat: the chain rule, written once
     ops, losses         functions of arrays with their hand-derived pullbacks
     layers, models      parameters beside the ops that they feed, and what is composed of them
     optim, train        optimisers as pairs of pure functions; whole training runs as one program
@@ -17,7 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from chainrule.compose import chain, parallel, residual
+    from chainrule.compose import chain, parallel, remat, repeat, residual, scan, tie
     from chainrule.layer import Layer, StatelessLayer
     from chainrule.rule import Rule
 
@@ -43,10 +43,26 @@ _HOMES = {
     "StatelessLayer": "layer",
     "chain": "compose",
     "parallel": "compose",
+    "remat": "compose",
+    "repeat": "compose",
     "residual": "compose",
+    "scan": "compose",
+    "tie": "compose",
 }
 
-__all__ = ["Layer", "Rule", "StatelessLayer", "chain", "parallel", "residual", *_ROOMS]  # noqa: PLE0604
+__all__ = [  # noqa: PLE0604
+    "Layer",
+    "Rule",
+    "StatelessLayer",
+    "chain",
+    "parallel",
+    "remat",
+    "repeat",
+    "residual",
+    "scan",
+    "tie",
+    *_ROOMS,
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -46,6 +46,11 @@ class Layer(Rule):
         """Whether training draws random numbers; combinators hand a key only to layers that do."""
         return False
 
+    @property
+    def takes_integers(self) -> bool:
+        """Whether x holds integers, such as the tokens of an embedding; combinators ask the layer that x reaches first."""
+        return False
+
     def build(self, key: Array, in_shape: tuple[int, ...], dtype: DTypeLike) -> tuple[Any, Any]:
         """Make ``(params, state)`` for inputs of one example's shape; called by ``init``, and by combinators."""
         raise TypeError(f"{type(self).__name__} defines no build")
@@ -71,8 +76,11 @@ class Layer(Rule):
         return _compiled_build(self, shape, jnp.dtype(dtype), key)
 
     def out_shape(self, params: Any, state: Any, in_shape: tuple[int, ...], dtype: DTypeLike) -> tuple[int, ...]:
-        """The shape of one example's output; nothing is computed."""
-        x = jax.ShapeDtypeStruct((1, *in_shape), dtype)
+        """The shape of one example's output, for examples of ``dtype`` or, where the layer takes those, of integers.
+
+        Nothing is computed.
+        """
+        x = jax.ShapeDtypeStruct((1, *in_shape), jnp.int32 if self.takes_integers else dtype)
         (y, _), _ = jax.eval_shape(self.forward, params, x, state)
         return tuple(y.shape[1:])
 

@@ -262,7 +262,7 @@ def test_a_state_is_written_and_read_back(result, tmp_path):
     from chainrule import chain, layers, ops
 
     model = chain(ops.flatten, layers.BatchNorm(), layers.Dense(10))
-    params, state = model.init(jax.random.key(0), (8, 8, 1))
+    _, state = model.init(jax.random.key(0), (8, 8, 1))
     state = jax.tree.map(lambda leaf: leaf + np.float32(0.25), state)
     path = tmp_path / "state.safetensors"
     run_folder._write_arrays(path, state)

@@ -6,6 +6,7 @@ from chainrule.losses.classification import (
     sigmoid_cross_entropy,
     softmax_cross_entropy,
 )
+from chainrule.losses.penalties import l1_penalty, l2_penalty
 from chainrule.losses.reduction import Loss, reduce
 from chainrule.losses.regression import (
     absolute_error,
@@ -23,6 +24,8 @@ __all__ = [
     "cross_entropy",
     "huber",
     "huber_error",
+    "l1_penalty",
+    "l2_penalty",
     "mean_absolute_error",
     "mean_squared_error",
     "reduce",

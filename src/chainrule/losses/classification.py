@@ -42,7 +42,9 @@ def softmax_cross_entropy(
     A label outside [0, classes) is refused where its value can be seen; inside a compiled program, where it cannot, the
     example's loss is NaN, whatever its weight: an example that is masked needs a label in range all the same.
 
-    Residuals: p and the labels for integer labels; log p and the smoothed q for probabilities.
+    Residuals: z and the labels, which the caller holds anyway, and two numbers an example, m = max_c z_c and
+    t = sum_c exp(z_c - m). Of p nothing is kept: the backward pass computes exp(z - m) / t anew, which costs less than to
+    write an array of the size of the logits to memory and to read it again.
 
     Raises:
         ValueError: for shapes that do not fit, integer logits, labels out of range, or a smoothing outside [0, 1).
@@ -53,29 +55,26 @@ def softmax_cross_entropy(
     if logits.ndim < 1 or logits.shape[-1] < 1:
         raise ValueError(f"cross_entropy: logits must be (..., classes), got {describe(logits)}")
     classes = logits.shape[-1]
-    shifted = logits - lax.stop_gradient(jnp.max(logits, -1, keepdims=True))
-    exponentials = jnp.exp(shifted)
-    total = jnp.sum(exponentials, -1, keepdims=True)
-    log_total = jnp.log(total)
+    largest = lax.stop_gradient(jnp.max(logits, -1, keepdims=True))
+    total = jnp.sum(jnp.exp(logits - largest), -1, keepdims=True)
 
     if jnp.issubdtype(labels.dtype, jnp.integer):
         _require_classes(labels, logits)
         # In a byte, 256 classes would wrap round to 0.
         labels = jnp.asarray(labels, jax.dtypes.canonicalize_dtype(jnp.promote_types(labels.dtype, jnp.int32)))
-        here = _one_hot(labels, classes)
-        picked = jnp.sum(jnp.where(here, shifted, 0), -1)
+        # A gather here, and not a sum over a comparison: XLA would write logits - largest to memory for the two sums.
+        picked = (jnp.take_along_axis(logits, labels[..., None], -1, mode="clip") - largest)[..., 0]
         if label_smoothing:
-            picked = (1 - label_smoothing) * picked + label_smoothing * jnp.mean(shifted, -1)
-        losses = log_total[..., 0] - picked
+            picked = (1 - label_smoothing) * picked + label_smoothing * jnp.mean(logits - largest, -1)
+        losses = jnp.log(total)[..., 0] - picked
         in_range = (labels >= 0) & (labels < classes)
-        return jnp.where(in_range, losses, jnp.nan), (exponentials / total, labels)
+        return jnp.where(in_range, losses, jnp.nan), (logits, labels, largest, total)
 
     require_floating("cross_entropy", labels=labels)
     require_same_shape("cross_entropy", logits=logits, labels=labels)
     require_same_dtype("cross_entropy", logits=logits, labels=labels)
-    log_p = shifted - log_total
-    q = (1 - label_smoothing) * labels + label_smoothing * jnp.mean(labels, -1, keepdims=True)
-    return -jnp.sum(q * log_p, -1), (log_p, q)
+    q = _smoothed(labels, label_smoothing)
+    return -jnp.sum(q * _log_p(logits, largest, total), -1), (logits, labels, largest, total)
 
 
 @softmax_cross_entropy.defbackward
@@ -84,21 +83,32 @@ def softmax_cross_entropy_backward(
 ) -> tuple[Array, Array | None]:
     """Compute (s p - q) g for the logits; for soft labels also their share, -log p, smoothed, times g."""
     g = d_output[..., None]
-    if jnp.issubdtype(residuals[1].dtype, jnp.integer):
-        p, labels = residuals
-        classes = p.shape[-1]
+    logits, labels, largest, total = residuals
+    if jnp.issubdtype(labels.dtype, jnp.integer):
+        classes = logits.shape[-1]
+        p = jnp.exp(logits - largest) / total
         q = jnp.where(_one_hot(labels, classes), 1 - label_smoothing, 0.0).astype(p.dtype)
         q = q + label_smoothing / classes
         in_range = ((labels >= 0) & (labels < classes))[..., None]
         return jnp.where(in_range, (p - q) * g, 0), None
-    log_p, q = residuals
+    q, log_p = _smoothed(labels, label_smoothing), _log_p(logits, largest, total)
     d_logits = (jnp.sum(q, -1, keepdims=True) * jnp.exp(log_p) - q) * g
     d_labels = -((1 - label_smoothing) * log_p + label_smoothing * jnp.mean(log_p, -1, keepdims=True)) * g
     return d_logits, d_labels
 
 
+def _log_p(logits: Array, largest: Array, total: Array) -> Array:
+    """Compute log softmax, log p = z - m - log sum_c exp(z_c - m)."""
+    return logits - largest - jnp.log(total)
+
+
+def _smoothed(labels: Array, label_smoothing: float) -> Array:
+    """Compute q' = (1 - e) q + e s / C."""
+    return (1 - label_smoothing) * labels + label_smoothing * jnp.mean(labels, -1, keepdims=True)
+
+
 def _one_hot(labels: Array, classes: int) -> Array:
-    """True at each label's class. A comparison fuses with what follows; a gather, and its scatter, would not."""
+    """True at each label's class. A comparison fuses with what follows; a scatter would not."""
     return labels[..., None] == lax.broadcasted_iota(labels.dtype, (*labels.shape, classes), labels.ndim)
 
 

@@ -5,6 +5,7 @@ first picture is drawn.
 """
 
 from chainrule.plot.audit import audit_errors, audit_of
+from chainrule.plot.augmented import augmented
 from chainrule.plot.boundary import decision_boundary
 from chainrule.plot.confusion import confusion, confusion_matrix
 from chainrule.plot.curves import curves
@@ -15,6 +16,7 @@ from chainrule.plot.style import new_figure, save
 __all__ = [
     "audit_errors",
     "audit_of",
+    "augmented",
     "confusion",
     "confusion_matrix",
     "curves",

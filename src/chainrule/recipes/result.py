@@ -12,7 +12,7 @@ from chainrule.train import Run
 
 __all__ = ["Result"]
 
-Draw = Callable[[Path], None]
+Draw = Callable[[Path], Any]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -1,5 +1,33 @@
 """The register's entries, one module a room, which fill it when imported; ``formulas`` holds the optimisers' answers."""
 
-from chainrule.audit.cases import activations, affine, composed, losses, optimizers
+from chainrule.audit.cases import (
+    activations,
+    affine,
+    attention,
+    combinators,
+    composed,
+    convolution,
+    dropout,
+    losses,
+    normalization,
+    optimizers,
+    penalties,
+    pooling,
+    recurrence,
+)
 
-__all__ = ["activations", "affine", "composed", "losses", "optimizers"]
+__all__ = [
+    "activations",
+    "affine",
+    "attention",
+    "combinators",
+    "composed",
+    "convolution",
+    "dropout",
+    "losses",
+    "normalization",
+    "optimizers",
+    "penalties",
+    "pooling",
+    "recurrence",
+]
