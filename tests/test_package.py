@@ -29,11 +29,13 @@ MAY_IMPORT = {
     "losses": FUNCTIONS,
     "layer": GROUND,
     "compose": GROUND | {"layer"},
+    "flops": set(),
+    "model_summary": {"flops", "layer", "compose", "rule"},
     "layers": FUNCTIONS | {"layer", "compose"},
     "models": MODELS - {"models"},
     "train": TRAINING | {"plot"},
     "recipes": TRAINING | {"plot", "chainrule"},
-    "cli": TRAINING | {"plot", "audit", "recipes", "chainrule"},
+    "cli": TRAINING | {"plot", "audit", "recipes", "chainrule", "model_summary"},
     "__main__": {"cli"},
     # Side rooms: on the ground, or on arrays alone; the referee looks at everything that has a derivative or a
     # formula.
@@ -42,7 +44,7 @@ MAY_IMPORT = {
     "plot": GROUND | {"audit"},  # draws its reports
     "audit": MODELS | {"optim"},
     # The front door, which opens the other rooms when they are asked for.
-    "chainrule": GROUND | {"layer", "compose"},
+    "chainrule": GROUND | {"layer", "compose", "model_summary"},
 }
 
 

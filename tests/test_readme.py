@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from chainrule.audit.mutants import MUTANTS, OPTIMIZER_MUTANTS
+from chainrule.audit.mutants.mechanical import SURVEYED
 from chainrule.cli import COMMANDS, main
 
 ROOT = Path(__file__).parent.parent
@@ -58,8 +59,10 @@ def test_counts_are_right():
     count = len(MUTANTS) + len(OPTIMIZER_MUTANTS)
     assert f"{count} rules and optimisers that are wrong on purpose" in " ".join(README.split())
     survey = json.loads((ROOT / "benchmarks" / "results" / "audit-mechanical.json").read_text(encoding="utf-8"))
+    assert list(survey["rules"]) == list(SURVEYED)
     survivors = survey["total"] - survey["caught"]
     said = " ".join(README.split())
+    assert f"every equation of the backward passes of {len(SURVEYED)} rules" in said
     assert (
         f"{survey['caught']:,} of {survey['total']:,} such mutants are caught, and the {survivors} that survive" in said
     )

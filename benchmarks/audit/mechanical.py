@@ -1,4 +1,4 @@
-"""The mechanical mutants: every small change of every registered backward pass, and how many the audit catches."""
+"""The mechanical mutants: every small change of every backward pass that is surveyed, and how many the audit catches."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from typing import Any
 
 from benchmarks.audit.progress import bar
 from benchmarks.machine import ForeignLoad, machine
-from chainrule import audit
-from chainrule.audit.mutants.mechanical import Battery, explained, survey
+from chainrule.audit.mutants.mechanical import Battery, explained, survey, surveyed
 
 __all__ = ["ROOMS", "examine", "show", "unexplained"]
 
-ROOMS = tuple(dict.fromkeys(entry.room for entry in audit.rules()))
+ROOMS = tuple(dict.fromkeys(entry.room for entry in surveyed()))
 
 
 def examine(rooms: Sequence[str], seed: int) -> dict[str, Any]:
     """Survey the rules of some rooms, and give the counts and the survivors' titles as plain data."""
-    chosen = [entry for entry in audit.rules() if entry.room in rooms]
+    chosen = [entry for entry in surveyed() if entry.room in rooms]
     load, own, start = ForeignLoad(), time.process_time(), time.perf_counter()
     with bar("mutants") as progress:
         found = survey(chosen, Battery, seed, progress)

@@ -9,6 +9,7 @@ against autodiff.
     optim, train        optimisers as pairs of pure functions; whole training runs as one program
     data, plot          real data sets without a download; pictures
     audit               the referee: every rule, checked
+    summary             a model layer by layer: shapes, parameters, operations, memory
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from chainrule.compose import chain, parallel, remat, repeat, residual, scan, tie
     from chainrule.layer import Layer, StatelessLayer
+    from chainrule.model_summary import summary
     from chainrule.rule import Rule
 
 __version__ = "0.1.0"
@@ -47,6 +49,7 @@ _HOMES = {
     "repeat": "compose",
     "residual": "compose",
     "scan": "compose",
+    "summary": "model_summary",
     "tie": "compose",
 }
 
@@ -60,6 +63,7 @@ __all__ = [  # noqa: PLE0604
     "repeat",
     "residual",
     "scan",
+    "summary",
     "tie",
     *_ROOMS,
 ]

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from jax import lax
 
-from chainrule import audit, chain, layers, ops
-from chainrule.audit.mutants.mechanical import OPERATORS, Battery, Mutated, explained, mutations, survey, unmutated
+from chainrule import chain, layers, ops
+from chainrule.audit.mutants.mechanical import OPERATORS, Battery, Mutated, explained, mutations, survey, surveyed, unmutated
 from chainrule.audit.mutants.mechanical.boundary import argument_variants, output_variants
 from chainrule.audit.mutants.mechanical.operators import equation_variants
 from chainrule.audit.mutants.mechanical.program import trace
@@ -22,7 +22,7 @@ from chainrule.rule import Rule, rule
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
-RULES = {entry.name: entry for entry in audit.rules()}
+RULES = {entry.name: entry for entry in surveyed()}
 
 ELEMENTWISE = {
     "drop",

@@ -26,6 +26,7 @@ COMMANDS = {
     "predict": "chainrule.cli.predict",
     "check": "chainrule.cli.check",
     "explain": "chainrule.cli.explain",
+    "summary": "chainrule.cli.summary",
 }
 """The module of every command; each defines a click command of the command's name."""
 

@@ -1,4 +1,4 @@
-"""Finding the function that a command line names: ``package.module:function`` or ``path/to/file.py:function``."""
+"""Finding what a command line names: ``package.module:function`` or ``path/to/file.py:function``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-__all__ = ["callable_at", "current_folder_first", "in_words", "where"]
+__all__ = ["callable_at", "current_folder_first", "in_words", "object_at", "where"]
 
 
 @contextlib.contextmanager
@@ -32,13 +32,20 @@ def current_folder_first() -> Iterator[None]:
 
 def callable_at(option: str, target: str) -> Any:
     """Import what ``package.module:function`` or ``path/to/file.py:function`` names; refuse what is no function."""
+    hint = " A rule of the register is checked by --only NAME." if option == "TARGET" and ":" not in target else ""
+    found = object_at(option, target, hint)
+    _require_function(target, found)
+    return found
+
+
+def object_at(option: str, target: str, hint: str = "", what: str = "function") -> Any:
+    """Import whatever ``package.module:name`` or ``path/to/file.py:name`` names; ``what`` it should be, in messages."""
     place, colon, name = target.rpartition(":")
     is_file = place.endswith(".py")
     readable = is_file or all(part.isidentifier() for part in place.split("."))
     if not colon or not readable or not all(part.isidentifier() for part in name.split(".")):
-        hint = " A rule of the register is checked by --only NAME." if option == "TARGET" and not colon else ""
         raise click.UsageError(
-            f"{option} must be package.module:function or path/to/file.py:function, got {target!r}.{hint}",
+            f"{option} must be package.module:{what} or path/to/file.py:{what}, got {target!r}.{hint}",
             click.get_current_context(),
         )
     found: Any = _imported(place, is_file)
@@ -47,10 +54,9 @@ def callable_at(option: str, target: str) -> Any:
             found = getattr(found, part)
         except AttributeError as error:
             near = difflib.get_close_matches(part, [word for word in dir(found) if not word.startswith("__")])
-            hint = f"; did you mean {', '.join(near)}?" if near else ""
+            guess = f"; did you mean {', '.join(near)}?" if near else ""
             owner = place if isinstance(found, ModuleType) else target.removesuffix(f".{part}")
-            raise ValueError(f"{owner} has no {part!r}{hint}") from error
-    _require_function(target, found)
+            raise ValueError(f"{owner} has no {part!r}{guess}") from error
     return found
 
 

@@ -1,7 +1,24 @@
 """Models: compositions of layers, without new mathematics."""
 
+from chainrule.models.autoencoder import autoencoder
+from chainrule.models.decoding import decode_step, generate, prefill
 from chainrule.models.gpt import gpt
+from chainrule.models.lenet import lenet
 from chainrule.models.mlp import mlp
 from chainrule.models.perceptron import perceptron, perceptron_loss, rosenblatt
+from chainrule.models.resnet import residual_block, resnet
 
-__all__ = ["gpt", "mlp", "perceptron", "perceptron_loss", "rosenblatt"]
+__all__ = [
+    "autoencoder",
+    "decode_step",
+    "generate",
+    "gpt",
+    "lenet",
+    "mlp",
+    "perceptron",
+    "perceptron_loss",
+    "prefill",
+    "residual_block",
+    "resnet",
+    "rosenblatt",
+]

@@ -19,6 +19,7 @@ from chainrule.ops.rms_norm import rms_norm
 from chainrule.ops.sigmoids import hard_swish, sigmoid, silu, softplus, tanh
 from chainrule.ops.softmax import log_softmax, softmax
 from chainrule.ops.transposed_convolution import transposed_convolution
+from chainrule.ops.unflatten import unflatten
 
 __all__ = [
     "affine",
@@ -57,4 +58,5 @@ __all__ = [
     "softplus",
     "tanh",
     "transposed_convolution",
+    "unflatten",
 ]
