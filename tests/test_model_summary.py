@@ -67,6 +67,17 @@ def test_operations_of_a_convolution(groups):
     assert found == 2 * (2 * 4 * 4 * 8) * (3 * 2 * 4 // groups)
 
 
+def test_zeros_between_numbers_are_not_counted():
+    """The stride of 2 by 1 of a convolution becomes zeros in the one that gives dL/dx: the same work, not twice as much."""
+
+    def transposed(y, w):
+        return lax.conv_general_dilated(
+            y, w, (1, 1), ((2, 2), (1, 1)), lhs_dilation=(2, 1), dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+
+    assert flops_of(transposed, floats(2, 3, 4, 8), floats(3, 2, 8, 4)) == 2 * (2 * 7 * 5 * 4) * (3 * 2 * 8) // 2
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 # The summary
 # ----------------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """A malloc that keeps large blocks, and page faults, which tell whether it does.
 
-The C library of Linux (glibc) maps a large block afresh at every allocation and gives it back at once, and the system clears each
-of its pages when it is first written: a page fault, for every four kilobytes, at every call.
+The C library of Linux (glibc) maps a large block afresh at every allocation and gives it back at once, and the system
+clears each of its pages when it is first written: a page fault, for every four kilobytes, at every call.
 """
 
 from __future__ import annotations

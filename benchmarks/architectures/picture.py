@@ -38,10 +38,12 @@ def draw(results: dict[str, Any]) -> Figure:
         raise ValueError("the picture needs at least one problem that was measured, got none")
     figure = style.new_figure(0.2 * len(measured) + 1.4)
     left, right = figure.subplots(1, 2, sharey=True)
-    style.plain_axes(left, title="time, by hand / autodiff", pad=style.LEGEND)
-    style.plain_axes(right, title="temporary memory, by hand / autodiff", pad=style.LEGEND)
+    style.plain_axes(left, title="time, hand / autodiff", pad=style.LEGEND)
+    style.plain_axes(right, title="memory, hand / autodiff", pad=style.LEGEND)
     for position, problem in enumerate(measured.values()):
-        for offset, (malloc, colour) in zip((-0.16, 0.16), zip(MALLOCS, (style.BLUE, style.CLASS_COLOURS[1]), strict=True), strict=True):
+        for offset, (malloc, colour) in zip(
+            (-0.16, 0.16), zip(MALLOCS, (style.BLUE, style.CLASS_COLOURS[1]), strict=True), strict=True
+        ):
             pairs = problem["mallocs"][malloc]["against"]["autodiff"]
             low, high = (_inside(pairs[quartile]) for quartile in ("lower_quartile", "upper_quartile"))
             left.plot([low, high], [position + offset] * 2, color=colour, linewidth=1.6, solid_capstyle="butt")
@@ -58,11 +60,22 @@ def draw(results: dict[str, Any]) -> Figure:
     left.set_yticks(range(len(measured)), list(measured))
     left.set_ylim(len(measured) - 0.4, -0.6)
     left.legend(
-        loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, fontsize=style.SMALL, borderaxespad=0, title=None
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=2,
+        frameon=False,
+        fontsize=style.SMALL,
+        borderaxespad=0,
+        title=None,
     )
     right.text(
-        0, 1, "black: the limit; without a point: none on either side", transform=right.transAxes, fontsize=style.SMALL,
-        va="bottom", color=style.INK,
+        0,
+        1,
+        "black: the limit; no point: no memory",
+        transform=right.transAxes,
+        fontsize=style.SMALL,
+        va="bottom",
+        color=style.INK,
     )
     return figure
 

@@ -133,8 +133,8 @@ def require_agreement(name: str, first: Any, second: Any) -> float:
             f"{name}: shapes {[np.shape(leaf) for leaf in ours]} and {[np.shape(leaf) for leaf in theirs]}"
         )
     worst = 0.0
-    for position, (one, other) in enumerate(zip(ours, theirs, strict=True)):
-        one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
+    for position, pair in enumerate(zip(ours, theirs, strict=True)):
+        one, other = (np.asarray(leaf, np.float64) for leaf in pair)
         if not one.size:
             continue
         scale = max(float(np.max(np.abs(other))), 1e-6)

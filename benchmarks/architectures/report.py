@@ -76,7 +76,9 @@ def footnotes(results: dict[str, Any]) -> list[str]:
     ]
     load = results.get("foreign_load")
     if load is not None and load > QUIET:
-        lines.append(f"Other programs kept {load:.0%} of the machine busy: do not trust the times; memory does not change.")
+        lines.append(
+            f"Other programs kept {load:.0%} of the machine busy: do not trust the times; memory does not change."
+        )
     for name, problem in results["problems"].items():
         if problem["verdict"] == "failed":
             lines += [f"{name} failed:", problem["error"].rstrip()]
@@ -114,8 +116,7 @@ def _memory(memory: dict[str, Any]) -> str:
     mark = MARKS[memory["verdict"]]
     if memory["ratio"] is None:
         return "none" if not memory["hand"] else f"{memory['hand']:,} bytes against none{mark}"
-    text = f"{memory['ratio']:.2f}" if memory["ratio"] >= 0.01 else f"{memory['ratio']:.4f}"
-    return text + mark
+    return f"{memory['ratio']:.2f}{mark}" if memory["ratio"] >= 0.01 else f"{memory['ratio']:.2g}{mark}"
 
 
 def _torch(problem: dict[str, Any]) -> str:

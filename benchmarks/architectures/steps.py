@@ -78,7 +78,14 @@ def training_step(
 
 
 def adam_twin(
-    forward: Callable[[Any, Any], Any], params: Any, x: Any, y: Any, *, inward: Any, outward: Any, fused: bool | None = None
+    forward: Callable[[Any, Any], Any],
+    params: Any,
+    x: Any,
+    y: Any,
+    *,
+    inward: Any,
+    outward: Any,
+    fused: bool | None = None,
 ) -> Callable[[], Twin]:
     """Make a step of PyTorch: ``forward(params, x)`` to logits, cross-entropy, backward, ``torch.optim.Adam``.
 

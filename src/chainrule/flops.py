@@ -22,7 +22,8 @@ def flops_of(function: Callable[..., Any], *args: Any) -> int:
     ::
 
         C_ij = sum_k A_ik B_kj          2 i j k operations; those of a convolution likewise, for each of its outputs
-                                        2 (kh kw in_channels / groups), zeros at the border and between numbers included
+                                        2 (kh kw in_channels / groups), zeros at the border included, but not the zeros
+                                        that a transposed convolution sets between the numbers
 
     A ``lax.scan`` counts its body once a step, a ``lax.cond`` the dearest of its branches, and the body of a
     ``lax.while_loop``, which says not how often it runs, counts once.
@@ -52,7 +53,7 @@ def _of_equation(equation: Any) -> int:
     if name == "conv_general_dilated":
         kernel, out_axis = equation.invars[1].aval.shape, params["dimension_numbers"].rhs_spec[0]
         taps = math.prod(size for axis, size in enumerate(kernel) if axis != out_axis)
-        return 2 * math.prod(equation.outvars[0].aval.shape) * taps
+        return 2 * math.prod(equation.outvars[0].aval.shape) * taps // math.prod(params["lhs_dilation"])
     if name == "scan":
         return int(params["length"]) * _count(params["jaxpr"].jaxpr)
     if name == "cond":

@@ -19,21 +19,25 @@ pytestmark = pytest.mark.usefixtures("quick_compilation")
 VOCABULARY, LENGTH = 7, 6
 FORMS = {
     "learned": {},
-    "rotary, shared keys": {"positions": "rotary", "key_value_heads": 1, "tied": False},
+    "rotary, shared keys": {"positions": "rotary", "key_value_heads": 1, "tied": False, "depth": 1},
     "one compiled block": {"compile_once": True, "block": 4},
 }
 
 
-def build(form="learned"):
-    return models.gpt(VOCABULARY, LENGTH, features=8, depth=2, heads=2, hidden=12, **FORMS[form])
+def build(form="learned", **more):
+    sizes = {"features": 8, "depth": 2, "heads": 2, "hidden": 12}
+    return models.gpt(VOCABULARY, LENGTH, **{**sizes, **FORMS[form], **more})
 
 
-def drawn(model, dtype=jnp.float64):
+def shapes(model):
+    """Params and state as shapes: nothing is compiled."""
+    return jax.eval_shape(lambda: model.init(jax.random.key(0), (LENGTH,), jnp.float32))
+
+
+def drawn(model, dtype=np.float64):
     """Params large enough that logits differ from token to token."""
-    params, _ = model.init(jax.random.key(0), (LENGTH,), dtype)
-    leaves, tree = jax.tree.flatten(params)
     rng = np.random.default_rng(3)
-    return jax.tree.unflatten(tree, [leaf + 0.5 * rng.normal(size=leaf.shape).astype(leaf.dtype) for leaf in leaves])
+    return jax.tree.map(lambda leaf: rng.normal(0.2, 0.5, leaf.shape).astype(dtype), shapes(model)[0])
 
 
 def as_tuples(tree):
@@ -48,11 +52,12 @@ def test_logits_gradients_and_ten_steps_are_pytorchs():
     case = store.load("attention")["gpt"]
     model, optimizer = build(), optim.adam(1e-2)
     params = as_tuples(case["params"])
+    empty = shapes(model)[1]  # a tree without leaves
 
     @jax.jit
     def step(params, state):
         (value, logits, _), grads = loss_and_gradients(
-            model, losses.cross_entropy, params, None, case["tokens"], case["targets"]
+            model, losses.cross_entropy, params, empty, case["tokens"], case["targets"]
         )
         updates, state = optimizer.update(grads, state, params)
         return optim.apply_updates(params, updates), state, value, logits, grads
@@ -69,35 +74,37 @@ def test_logits_gradients_and_ten_steps_are_pytorchs():
 
 @functools.partial(jax.jit, static_argnums=0)
 def everything(model, params, tokens):
-    """Logits of the whole model, of prefill, and of one decoding step after the other."""
-    logits, cache = models.prefill(model, params, tokens)
-    cache = jax.tree.map(jnp.zeros_like, cache)
+    """Logits of the whole model, and of one decoding step after the other, with a cache of nothing to begin with."""
+    cache = jax.eval_shape(lambda: models.prefill(model, params, tokens))[1]
+    cache = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), cache)
 
     def step(cache, at):
         logits, cache = models.decode_step(model, params, at[0], cache, at[1])
         return cache, logits
 
     _, stepwise = jax.lax.scan(step, cache, (tokens.T, jnp.arange(tokens.shape[1])))
-    return model(params, tokens), logits, jnp.swapaxes(stepwise, 0, 1)
+    return model(params, tokens), jnp.swapaxes(stepwise, 0, 1)
 
 
 @pytest.mark.usefixtures("x64")
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "form", [form if form == "learned" else pytest.param(form, marks=pytest.mark.slow) for form in FORMS]
+)
 def test_decoding_says_at_every_position_what_the_whole_model_says(form, rng):
     model = build(form)
     tokens = jnp.asarray(rng.integers(0, VOCABULARY, (3, LENGTH)))
-    whole, at_once, stepwise = everything(model, drawn(model), tokens)
+    whole, stepwise = everything(model, drawn(model), tokens)
     assert np.std(whole) > 0.1
-    np.testing.assert_allclose(at_once, whole, rtol=0, atol=1e-10)
     np.testing.assert_allclose(stepwise, whole, rtol=0, atol=1e-10)
 
 
 def test_greedy_tokens_are_the_likeliest_within_the_window_and_beyond():
-    model = build()
-    params = drawn(model, jnp.float32)
+    model = build(depth=1)
+    params = drawn(model, np.float32)
     prompt = np.array([[1, 5, 2, 0], [3, 3, 6, 1]])
     found = models.generate(model, params, prompt, 7, temperature=0)
-    assert found.shape == (2, 11) and found.dtype == prompt.dtype or found.dtype == jnp.int32
+    assert found.shape == (2, 11)
+    assert found.dtype == jnp.int32
 
     @jax.jit
     def likeliest(tokens, count):
@@ -114,10 +121,10 @@ def test_greedy_tokens_are_the_likeliest_within_the_window_and_beyond():
         window = np.concatenate([window, chosen], 1)
     np.testing.assert_array_equal(found, expected)
     # The end of a prompt that is longer than the window is what counts.
-    longer = np.concatenate([np.zeros((2, 5), int), expected[:, :LENGTH]], 1)
+    full = expected[:, :LENGTH]
+    longer = models.generate(model, params, np.concatenate([0 * full, full], 1), 7, temperature=0)
     np.testing.assert_array_equal(
-        models.generate(model, params, longer, 7, temperature=0)[:, 11:],
-        models.generate(model, params, expected[:, :LENGTH], 7, temperature=0)[:, LENGTH:],
+        longer[:, 2 * LENGTH :], models.generate(model, params, full, 7, temperature=0)[:, LENGTH:]
     )
 
 
@@ -192,11 +199,11 @@ def test_a_gpt_that_cannot_be_is_refused(given, message):
 
 def test_longer_sequences_and_missing_keys_are_refused():
     model = models.gpt(VOCABULARY, LENGTH, features=4, depth=1, heads=1, dropout=0.5)
-    params, state = jax.eval_shape(lambda: model.init(jax.random.key(0), (LENGTH,)))
+    params, state = shapes(model)
     with pytest.raises(ValueError, match="x is 7 steps long, but there are positions for 6"):
         jax.eval_shape(model, params, jax.ShapeDtypeStruct((1, 7), jnp.int32))
     with pytest.raises(ValueError, match="needs a random key"):
-        model(params, jnp.zeros((1, 3), jnp.int32), state, train=True)
+        jax.eval_shape(lambda params, x: model(params, x, state, train=True), params, jax.ShapeDtypeStruct((1, 3), int))
 
 
 def test_the_number_of_parameters_is_the_formulas():
@@ -204,5 +211,5 @@ def test_the_number_of_parameters_is_the_formulas():
     block = 4 * f + (f * 3 * f + 3 * f) + (f * f + f) + (f * h + h) + (h * f + f)
     assert build().parameter_count((LENGTH,)) == v * f + t * f + 2 * block + 2 * f
     assert build("one compiled block").parameter_count((LENGTH,)) == v * f + t * f + 2 * block + 2 * f
-    shared = 2 * (2 * f * f // 2 + f)  # a key and a value head less, of half the features, in each block
-    assert build("rotary, shared keys").parameter_count((LENGTH,)) == 2 * v * f + 2 * block + 2 * f - shared
+    shared = 2 * (f * f // 2 + f // 2)  # a key and a value head less, each of half the features
+    assert build("rotary, shared keys").parameter_count((LENGTH,)) == 2 * v * f + block + 2 * f - shared

@@ -14,7 +14,8 @@ pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 def test_sinusoidal_positions_are_the_papers():
     table = ops.sinusoidal_positions(50, 6)
-    assert table.shape == (50, 6) and table.dtype == jnp.float32
+    assert table.shape == (50, 6)
+    assert table.dtype == jnp.float32
     for t, i in ((0, 0), (7, 2), (49, 4)):
         angle = t / 10000 ** (i / 6)
         np.testing.assert_allclose(table[t, i : i + 2], [np.sin(angle), np.cos(angle)], rtol=1e-6, atol=1e-7)
@@ -23,7 +24,7 @@ def test_sinusoidal_positions_are_the_papers():
 
 @pytest.mark.parametrize(("length", "features"), [(0, 4), (3, 0), (3, 5)])
 def test_a_table_that_cannot_be_is_refused(length, features):
-    with pytest.raises(ValueError, match="sinusoidal_positions: (length|features) must be a positive"):
+    with pytest.raises(ValueError, match=r"sinusoidal_positions: (length|features) must be a positive"):
         ops.sinusoidal_positions(length, features)
 
 

@@ -94,12 +94,52 @@ def case(name, lengths, layers=1, bidirectional=False, starts=True):
     }
 
 
+def copies(**modules):
+    """All weights of the model as this package lays them out: the params of ``models.char_rnn``."""
+    recurrent, dense = modules["recurrent"], modules["dense"]
+    table = modules["embedding"].weight.detach().numpy().copy()
+    ours = {"weight": dense.weight.detach().numpy().T.copy(), "bias": dense.bias.detach().numpy().copy()}
+    return [{"table": table}, *parts(recurrent, "lstm", gradient=False), ours]
+
+
+def trajectory(vocabulary=6, steps=10, window=4):
+    """Train a language model of two LSTMs on consecutive windows, the state carried and cut off between them.
+
+    The second bias of each LSTM stays 0: this package has one, and two would be trained at twice the rate.
+    """
+    modules = nn.ModuleDict(
+        {
+            "embedding": nn.Embedding(vocabulary, FEATURES),
+            "recurrent": nn.LSTM(FEATURES, HIDDEN, 2, batch_first=True),
+            "dense": nn.Linear(HIDDEN, vocabulary),
+        }
+    ).double()
+    for name, weight in modules["recurrent"].named_parameters():
+        if name.startswith("bias_hh"):
+            weight.requires_grad_(requires_grad=False).zero_()
+    trained = [weight for weight in modules.parameters() if weight.requires_grad]
+    optimizer = torch.optim.SGD(trained, lr=0.5, momentum=0.9)
+    text = torch.randint(vocabulary, (BATCH, steps * window + 1))
+    first, carried, losses = copies(**modules), None, []
+    for step in range(steps):
+        tokens = text[:, step * window : (step + 1) * window + 1]
+        ys, carried = modules["recurrent"](modules["embedding"](tokens[:, :-1]), carried)
+        carried = tuple(part.detach() for part in carried)
+        loss = nn.functional.cross_entropy(modules["dense"](ys).flatten(0, 1), tokens[:, 1:].flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return {"text": text.numpy(), "window": window, "first": first, "losses": losses, "last": copies(**modules)}
+
+
 def main():
     torch.manual_seed(20)
     cases = {
         "ops": [case(name, lengths) for name in MODULES for lengths in (None, LENGTHS)],
         "bidirectional": [case(name, LENGTHS, bidirectional=True, starts=False) for name in MODULES],
         "stacked": [case(name, LENGTHS, layers=2, starts=False) for name in MODULES],
+        "trajectory": trajectory(),
     }
     print(save("recurrence", cases))
 

@@ -67,6 +67,17 @@ def _rotary() -> Sides:
     return versus(ops.rotary, plain, *random((16, 256, 4, 64)))
 
 
+def _positions() -> Sides:
+    import jax.numpy as jnp
+    import numpy as np
+
+    from chainrule import layers
+
+    angles = np.arange(64)[:, None] / 10000.0 ** (np.arange(0, 128, 2) / 128)
+    table = jnp.asarray(np.stack([np.sin(angles), np.cos(angles)], -1).reshape(64, 128), jnp.float32)
+    return versus(layers.SinusoidalPositions(64), lambda params, x: x + table, (), *random((64, 64, 128)))
+
+
 PROBLEMS = (
     Problem("embedding", "ops", "32x256 of 4096, 128 features", _embedding((32, 256), 4096), rules=("embedding",)),
     Problem("embedding_characters", "ops", "32x256 of 100, 128 features", _embedding((32, 256), 100)),
@@ -89,4 +100,5 @@ PROBLEMS = (
         _attention("blockwise_attention", 1, 2048, causal=True),
         Limits(memory=0.25),
     ),
+    Problem("SinusoidalPositions", "layers", "64x64x128", _positions, rules=("SinusoidalPositions",)),
 )

@@ -76,15 +76,11 @@ def _step() -> Sides:
 
     def twins(params: Any) -> Any:
         def twin(fused: bool | None) -> Any:
-            return adam_twin(
-                _torch_gpt, params, tokens, targets, inward=_transposed, outward=_transposed, fused=fused
-            )
+            return adam_twin(_torch_gpt, params, tokens, targets, inward=_transposed, outward=_transposed, fused=fused)
 
         return {"eager": twin(None), "fused Adam": twin(True)}
 
-    return training_step(
-        model, lambda params, state, x: (plain_gpt(params, x), state), tokens, targets, twins=twins
-    )
+    return training_step(model, lambda params, state, x: (plain_gpt(params, x), state), tokens, targets, twins=twins)
 
 
 def _multi_head_attention() -> Sides:
@@ -105,9 +101,7 @@ def _multi_head_attention() -> Sides:
 SIZE = f"T={TIME}, B={BATCH}, d={FEATURES}, {HEADS} heads"
 
 PROBLEMS = (
-    Problem(
-        "MultiHeadAttention", "layers", f"{SIZE}, causal", _multi_head_attention, rules=("MultiHeadAttention",)
-    ),
+    Problem("MultiHeadAttention", "layers", f"{SIZE}, causal", _multi_head_attention, rules=("MultiHeadAttention",)),
     Problem(
         "gpt_step",
         "models",

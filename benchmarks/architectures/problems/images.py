@@ -55,9 +55,7 @@ def _plain_average_pool(x: Any, window: int, stride: int | None = None, padding:
     return total(x) / total(jnp.ones(x.shape))
 
 
-def _convolution(
-    image: tuple[int, ...], channels: tuple[int, int], kernel: int, **static: Any
-) -> Callable[[], Sides]:
+def _convolution(image: tuple[int, ...], channels: tuple[int, int], kernel: int, **static: Any) -> Callable[[], Sides]:
     def build() -> Sides:
         from chainrule import ops
 
@@ -114,19 +112,34 @@ POOLED = "64x28x28x32"
 
 PROBLEMS = (
     Problem(
-        "convolution", "ops", "64x28x28, 32 to 64, 3x3", _convolution((64, 28, 28), (32, 64), 3), rules=("convolution", "Conv")
+        "convolution",
+        "ops",
+        "64x28x28, 32 to 64, 3x3",
+        _convolution((64, 28, 28), (32, 64), 3),
+        rules=("convolution", "Conv"),
     ),
     Problem("convolution_first", "ops", "64x28x28, 1 to 32, 3x3", _convolution((64, 28, 28), (1, 32), 3)),
     Problem(
-        "convolution_stride", "ops", "64x28x28, 32 to 64, 3x3, stride 2", _convolution((64, 28, 28), (32, 64), 3, stride=2)
+        "convolution_stride",
+        "ops",
+        "64x28x28, 32 to 64, 3x3, stride 2",
+        _convolution((64, 28, 28), (32, 64), 3, stride=2),
     ),
     Problem("convolution_1x1", "ops", "64x28x28, 32 to 64, 1x1", _convolution((64, 28, 28), (32, 64), 1)),
     Problem(
-        "convolution_depthwise", "ops", "64x28x28, 32, 3x3, 32 groups", _convolution((64, 28, 28), (32, 32), 3, groups=32)
+        "convolution_depthwise",
+        "ops",
+        "64x28x28, 32, 3x3, 32 groups",
+        _convolution((64, 28, 28), (32, 32), 3, groups=32),
     ),
-    Problem("convolution_groups", "ops", "64x28x28, 32, 3x3, 4 groups", _convolution((64, 28, 28), (32, 32), 3, groups=4)),
     Problem(
-        "convolution_dilated", "ops", "64x28x28, 32, 3x3, dilation 2", _convolution((64, 28, 28), (32, 32), 3, dilation=2)
+        "convolution_groups", "ops", "64x28x28, 32, 3x3, 4 groups", _convolution((64, 28, 28), (32, 32), 3, groups=4)
+    ),
+    Problem(
+        "convolution_dilated",
+        "ops",
+        "64x28x28, 32, 3x3, dilation 2",
+        _convolution((64, 28, 28), (32, 32), 3, dilation=2),
     ),
     Problem("convolution_1d", "ops", "64x256, 32 to 64, 5", _convolution((64, 256), (32, 64), 5)),
     Problem(
@@ -164,6 +177,8 @@ PROBLEMS = (
         f"{POOLED}, 3x3, stride 2, SAME",
         _pool("average_pool", _plain_average_pool, 3, 2, "SAME"),
     ),
-    Problem("global_average_pool", "ops", POOLED, _global("global_average_pool", "mean"), rules=("global_average_pool",)),
+    Problem(
+        "global_average_pool", "ops", POOLED, _global("global_average_pool", "mean"), rules=("global_average_pool",)
+    ),
     Problem("global_max_pool", "ops", POOLED, _global("global_max_pool", "max"), rules=("global_max_pool",)),
 )

@@ -142,7 +142,12 @@ IMAGES = "64x28x28x32"
 
 PROBLEMS = (
     Problem(
-        "layer_norm", "ops", "8192x512", _layer_norm, Limits(torch={"layer_norm": 0.8}), rules=("layer_norm", "LayerNorm")
+        "layer_norm",
+        "ops",
+        "8192x512",
+        _layer_norm,
+        Limits(torch={"layer_norm": 0.8}),
+        rules=("layer_norm", "LayerNorm"),
     ),
     Problem(
         "rms_norm",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.architectures.problem import Limits, Problem, Sides, Twin, random, versus
+from benchmarks.architectures.steps import labels, training_step
 
 __all__ = ["PROBLEMS", "plain_lstm"]
 
@@ -42,7 +43,9 @@ def _plain_gru(x: Any, hidden: Any, weight_x: Any, weight_h: Any, bias: Any, bia
 
     def step(hidden: Any, x: Any) -> Any:
         from_x, from_h = x @ weight_x + bias, hidden @ weight_h
-        reset, update = jax.nn.sigmoid(from_x[..., : 2 * HIDDEN] + from_h[..., : 2 * HIDDEN]).reshape(-1, 2, HIDDEN).swapaxes(0, 1)
+        reset, update = (
+            jax.nn.sigmoid(from_x[..., : 2 * HIDDEN] + from_h[..., : 2 * HIDDEN]).reshape(-1, 2, HIDDEN).swapaxes(0, 1)
+        )
         new = jnp.tanh(from_x[..., 2 * HIDDEN :] + reset * (from_h[..., 2 * HIDDEN :] + bias_h))
         hidden = (1 - update) * new + update * hidden
         return hidden, hidden
@@ -178,6 +181,23 @@ def _problems(name: str) -> list[Problem]:
     return sizes
 
 
+def _char_rnn() -> Sides:
+    from chainrule import models
+
+    def plain(params: Any, state: Any, tokens: Any) -> Any:
+        import jax.numpy as jnp
+
+        embedding, *layers, dense = params
+        x = embedding["table"][tokens]
+        start = jnp.zeros((x.shape[0], HIDDEN))
+        for layer in layers:
+            x, _ = plain_lstm(x, start, start, layer["weight_x"], layer["weight_h"], layer["bias"])
+        return x @ dense["weight"] + dense["bias"], state
+
+    model = models.char_rnn(96, 64, HIDDEN, 2)
+    return training_step(model, plain, labels(32, 64, classes=96), labels(32, 64, classes=96, seed=6))
+
+
 def _bidirectional() -> Sides:
     import jax.numpy as jnp
 
@@ -202,6 +222,12 @@ PROBLEMS = (
     *_problems("gru"),
     *_problems("rnn"),
     Problem(
-        "Bidirectional", "layers", f"LSTM, T=32, B=32, H={HIDDEN}", _bidirectional, Limits(time=0.9), rules=("Bidirectional",)
+        "Bidirectional",
+        "layers",
+        f"LSTM, T=32, B=32, H={HIDDEN}",
+        _bidirectional,
+        Limits(time=0.9),
+        rules=("Bidirectional",),
     ),
+    Problem("char_rnn_step", "models", "2 LSTMs, T=64, B=32, H=128, Adam", _char_rnn, rules=("char_rnn",)),
 )

@@ -1,9 +1,9 @@
 """Let the C library's malloc keep the large blocks that a training step asks for again and again.
 
-On Linux, malloc (glibc's) maps a large block afresh at every allocation and gives it back when it is freed. The system clears every
-page of it when it is first written, a page fault for each four kilobytes, so that a step that needs 35 MB for its activations
-begins by faulting 9,000 times. Where malloc keeps its blocks, a step finds the pages of the step before. This is a
-setting of the whole process, so it is the program's to make: importing the package changes nothing.
+On Linux, malloc (glibc's) maps a large block afresh at every allocation and gives it back when it is freed. The system
+clears every page of it when it is first written, a page fault for each four kilobytes, so that a step that needs 35 MB for
+its activations begins by faulting 9,000 times. Where malloc keeps its blocks, a step finds the pages of the step
+before. This is a setting of the whole process, so it is the program's to make: importing the package changes nothing.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ _SETTINGS = (
 def keep_large_blocks() -> bool:
     """Ask malloc to keep every block that is freed, up to 2 GiB each, and return whether it agreed.
 
-    To be called before JAX computes anything: a thread that has a heap of its own keeps it. The price is memory: what the process
-    has used at its peak it holds to its end, and blocks of many sizes leave gaps (twice the memory, at worst, was measured).
+    To be called before JAX computes anything: a thread that has a heap of its own keeps it. The price is memory: what the
+    process has used at its peak it holds to its end, and blocks of many sizes leave gaps (twice the memory, at worst, was
+    measured).
 
     On other systems and with other C libraries (musl, or a malloc preloaded in the place of glibc's) nothing is
     changed. Nor is it when the environment sets any of the variables already: whoever sets them knows better.

@@ -1,6 +1,8 @@
 """Layers one after the other.
 
-chain     y = f_n(... f_2(f_1(x)))      dL/dx = J_1^T J_2^T ... J_n^T dL/dy, read from the right
+Their backward functions run in reverse order, each on what the one after it returned:
+
+    chain     y = f_n(... f_2(f_1(x)))      dL/dx = J_1^T J_2^T ... J_n^T dL/dy, read from the right
 """
 
 from __future__ import annotations

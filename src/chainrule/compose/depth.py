@@ -1,6 +1,8 @@
 """One layer many times over, each time with params of its own, compiled once.
 
-repeat    x_i = f(W_i, x_(i-1))         dL/dx_(i-1) = J_i^T dL/dx_i, from the last block to the first
+It is a chain, and so is its backward pass:
+
+    repeat    x_i = f(W_i, x_(i-1))         dL/dx_(i-1) = J_i^T dL/dx_i, from the last block to the first
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """Layers side by side on the same x.
 
-parallel  y = f_1(x) + ... + f_n(x)     dL/dx = J_1^T dL/dy + ... + J_n^T dL/dy
-          y = [f_1(x), ..., f_n(x)]     dL/dx = J_1^T dL/dy_1 + ... + J_n^T dL/dy_n
-residual  y = s(x) + f(x)               parallel, with a shortcut s (the identity unless given)
+What goes to several layers gathers the cotangents of all:
+
+    parallel  y = f_1(x) + ... + f_n(x)     dL/dx = J_1^T dL/dy + ... + J_n^T dL/dy
+              y = [f_1(x), ..., f_n(x)]     dL/dx = J_1^T dL/dy_1 + ... + J_n^T dL/dy_n
+    residual  y = s(x) + f(x)               parallel, with a shortcut s (the identity unless given)
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Residuals computed a second time in the backward pass, in the place of being kept.
 
-remat     y = f(x)                      dL/dx = J^T dL/dy, where J is computed from x once more
+Memory is saved, and paid for with a second forward pass:
+
+    remat     y = f(x)                      dL/dx = J^T dL/dy, where J is computed from x once more
 """
 
 from __future__ import annotations

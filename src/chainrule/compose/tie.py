@@ -1,6 +1,8 @@
 """Parameters that two layers share.
 
-tie       y = f(W, ..., t(W))           dL/dW = J_owner^T dL/dy + t^T J_user^T dL/dy
+What is used twice gathers the cotangents of both uses:
+
+    tie       y = f(W, ..., t(W))           dL/dW = J_owner^T dL/dy + t^T J_user^T dL/dy
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """One layer along time, its state handed on from step to step.
 
-scan      y_t, s_t = f(x_t, s_(t-1))    dL/dx_t = J_xt^T (dL/dy_t, dL/ds_t), and dL/ds_(t-1) = J_st^T (dL/dy_t, dL/ds_t)
+The cotangent of the state comes back the same way, from the last step to the first:
+
+    scan      y_t, s_t = f(x_t, s_(t-1))    dL/dx_t = J_xt^T (dL/dy_t, dL/ds_t), and dL/ds_(t-1) = J_st^T (dL/dy_t, dL/ds_t)
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ def scan(cell: Rule, *, reverse: bool = False) -> Scan:
     one example, as ``init`` makes it, is broadcast to what the cell returns. A step that draws random numbers has a key
     of its own, ``jax.random.fold_in(key, t)``.
 
-    Derivation (backpropagation through time), with params W and from the last step to the first::
+    Derivation, by backpropagation through time, with params W and from the last step to the first::
 
         (dL/dW_t, dL/dx_t, dL/ds_(t-1)) = J_t^T (dL/dy_t, dL/ds_t)     the cell's own backward function
         dL/ds_t   is that of the state that comes out at t = T, and comes from step t + 1 before that

@@ -30,6 +30,9 @@ class BatchNorm(Layer):
     In evaluation they are the state's, by ``ops.batch_norm_inference``, and the state stays. ``momentum`` is the share that
     is kept, as in Keras and Flax; PyTorch's momentum is what is left, 1 - momentum: its default, 0.1, is 0.9 here.
 
+    A bias of the layer before is lost, for the mean takes it away again, and its gradient is rounding noise, which Adam
+    would follow: leave it out, ``Dense(32, bias=False)``.
+
     Params: ``{"scale": (channels,), "bias": (channels,)}``, those that are asked for; ones and zeros to begin with.
     State: ``{"mean": (channels,), "variance": (channels,)}``, float32 at the least; zeros and ones to begin with.
 

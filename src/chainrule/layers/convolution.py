@@ -13,7 +13,7 @@ from chainrule.layer import StatelessLayer
 from chainrule.layers.initializers import Initializer, he_normal, zeros
 from chainrule.ops.convolution import convolution, require_groups
 from chainrule.ops.transposed_convolution import transposed_convolution
-from chainrule.ops.windows import Ints, Padding, per_axis
+from chainrule.ops.windows import Ints, Padding, per_axis, resolve_padding
 from chainrule.rule import Rule
 
 __all__ = ["Conv", "ConvTranspose"]
@@ -41,6 +41,8 @@ class _Convolutional(StatelessLayer):
         for name in ("kernel", "stride", "dilation"):
             value = getattr(self, name)
             per_axis(where, name, value, len(value) if isinstance(value, tuple) else 1)
+        axes = len(self.padding) if isinstance(self.padding, tuple) else 1
+        resolve_padding(where, self.padding, (1,) * axes, (1,) * axes, (1,) * axes)
         require_groups(where, self.groups, self.groups, self.out_channels)
 
     @property
@@ -138,6 +140,11 @@ class ConvTranspose(_Convolutional):
     bias: bool = True
     weight_init: Initializer = he_normal
     bias_init: Initializer = zeros
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        extra = self.output_padding
+        per_axis("ConvTranspose", "output_padding", extra, len(extra) if isinstance(extra, tuple) else 1, least=0)
 
     @property
     def rule(self) -> Rule:

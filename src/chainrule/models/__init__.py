@@ -1,6 +1,7 @@
 """Models: compositions of layers, without new mathematics."""
 
 from chainrule.models.autoencoder import autoencoder
+from chainrule.models.char_rnn import char_rnn
 from chainrule.models.decoding import decode_step, generate, prefill
 from chainrule.models.gpt import gpt
 from chainrule.models.lenet import lenet
@@ -10,6 +11,7 @@ from chainrule.models.resnet import residual_block, resnet
 
 __all__ = [
     "autoencoder",
+    "char_rnn",
     "decode_step",
     "generate",
     "gpt",

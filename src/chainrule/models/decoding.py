@@ -12,7 +12,6 @@ A model here is any composition of attention, position layers and layers that tr
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import operator
 from typing import Any
@@ -23,7 +22,7 @@ from jax import Array, lax
 
 from chainrule.checks import describe, is_concrete
 from chainrule.compose import Chain, Parallel, Remat, Repeat, Tied
-from chainrule.layer import Layer, Lifted, StatelessLayer
+from chainrule.layer import Layer, Lifted
 from chainrule.layers.attention import MultiHeadAttention
 from chainrule.layers.dense import Dense
 from chainrule.layers.dropout import Dropout
@@ -61,7 +60,7 @@ def generate(
         model: a causal language model, ``models.gpt(...)``; no dropout is applied.
         params: its parameters.
         prompt: tokens (batch, time), at least one for each example.
-        steps: how many tokens to draw; each number compiles a program of its own.
+        steps: how many tokens to draw; each number compiles a program of its own, prompts of any length share it.
         key: a random key; not needed at temperature 0.
         temperature: below 1 sharpens p, above 1 flattens it; at 0 the likeliest token is taken (the first of equals).
         top_k: draw from the k likeliest alone.
@@ -88,14 +87,16 @@ def generate(
     if vocabularies and is_concrete(prompt):
         check_tokens(prompt, vocabularies[0])
     window = _window(model, prompt.shape[1] + steps, length)
+    read = prompt[:, -window:]
     drawn = _generate(
         model,
         params,
-        prompt[:, -window:],
+        # Places that are not reached yet hold token 0: it is in the vocabulary, and causal attention does not look at it.
+        jnp.pad(read, ((0, 0), (0, window - read.shape[1]))),
+        jnp.int32(read.shape[1]),
         jax.random.key(0) if key is None else key,
         jnp.float32(temperature),
         steps=steps,
-        window=window,
         top_k=top_k,
         greedy=temperature == 0,
     )
@@ -126,26 +127,24 @@ def decode_step(model: Layer, params: Any, tokens: Array, cache: Cache, position
     return pass_.run(model, params, tokens[:, None])[:, 0], tuple(pass_.new)
 
 
-@functools.partial(jax.jit, static_argnums=0, static_argnames=("steps", "window", "top_k", "greedy"))
+@functools.partial(jax.jit, static_argnums=0, static_argnames=("steps", "top_k", "greedy"))
 def _generate(
     model: Layer,
     params: Any,
-    prompt: Array,
+    tokens: Array,
+    count: Array,
     key: Array,
     temperature: Array,
     *,
     steps: int,
-    window: int,
     top_k: int | None,
     greedy: bool,
 ) -> Array:
     """Loop: read one token (or, where the window is new, all of it), draw the next, and slide where there is no room."""
-    count = prompt.shape[1]
-    # Places that are not reached yet hold token 0: it is in the vocabulary, and causal attention does not look at it.
-    tokens = jnp.pad(prompt, ((0, 0), (0, window - count)))
-    empty = jax.eval_shape(lambda params: prefill(model, params, tokens)[1], params)
+    window = tokens.shape[1]
+    empty = jax.eval_shape(lambda: prefill(model, params, tokens)[1])
     cache = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), empty)
-    half = max(window // 2, 1) if window > 1 else 0
+    half = window // 2
 
     def read_all(tokens: Array, cache: Cache, count: Array) -> tuple[Array, Cache]:
         logits, cache = prefill(model, params, tokens)
@@ -165,7 +164,7 @@ def _generate(
         tokens = lax.dynamic_update_slice_in_dim(tokens, chosen[:, None], count, 1)
         return (tokens, count + 1, is_full, cache), chosen
 
-    start = (tokens, jnp.int32(count), jnp.bool_(True), cache)
+    start = (tokens, count, jnp.bool_(True), cache)
     _, drawn = lax.scan(step, start, jnp.arange(steps))
     return jnp.swapaxes(drawn, 0, 1)
 
@@ -191,9 +190,7 @@ class _Pass:
         """Run a layer on steps ``position``, ``position`` + 1, ... of a sequence."""
         match layer:
             case Chain(layers=layers):
-                y = functools.reduce(
-                    lambda x, part: self.run(part[0], part[1], x), zip(layers, params, strict=True), x
-                )
+                y = functools.reduce(lambda x, part: self.run(part[0], part[1], x), zip(layers, params, strict=True), x)
             case Parallel(layers=layers, combine="sum"):
                 y = functools.reduce(
                     jnp.add, [self.run(part, own, x) for part, own in zip(layers, params, strict=True)]
@@ -202,8 +199,7 @@ class _Pass:
                 own = [jax.tree.map(operator.itemgetter(i), params) for i in range(depth)]
                 y = functools.reduce(lambda x, params_i: self.run(block, params_i, x), own, x)
             case Tied(layer=model):
-                (seen, _), _ = dataclasses.replace(layer, layer=_Params()).forward(params, x)
-                y = self.run(model, seen, x)
+                y = self.run(model, layer.filled(params)[0], x)
             case Remat(layer=model):
                 y = self.run(model, params, x)
             case MultiHeadAttention():
@@ -218,7 +214,9 @@ class _Pass:
             case _:
                 y = None
         if y is None or y.shape[:2] != x.shape[:2]:
-            raise ValueError(f"{layer.name} does not treat every step of a sequence alike: it cannot be run step by step")
+            raise ValueError(
+                f"{layer.name} does not treat every step of a sequence alike: it cannot be run step by step"
+            )
         return y
 
     def attend(self, layer: MultiHeadAttention, params: Any, x: Array) -> Array:
@@ -237,14 +235,6 @@ class _Pass:
         earlier = jnp.arange(key.shape[1]) <= positions[:, None]
         attended = attention(query, key, value, earlier)
         return affine(attended.reshape(x.shape), params["output"]["weight"], params["output"].get("bias"))
-
-
-class _Params(StatelessLayer):
-    """A layer that returns its params: put in a model's place, it shows what the model would be given."""
-
-    def evaluate(self, params: Any, x: Any) -> tuple[Any, Any]:
-        """Compute ``(params, None)``."""
-        return params, None
 
 
 def _layers(layer: Layer) -> list[Layer]:

@@ -53,8 +53,8 @@ def lenet(
         ValueError: for no stages, sizes that are not positive integers, or a drop rate outside [0, 1); from ``init``, for an
             image that is too small.
 
-    Source: LeCun et al., Gradient-based learning applied to document recognition, 1998; with relu, maxima and smaller kernels
-    as is usual since Krizhevsky et al., 2012, and Simonyan and Zisserman, 2014.
+    Source: LeCun et al., Gradient-based learning applied to document recognition, 1998; with relu, maxima and smaller
+    kernels, as is usual since Krizhevsky et al., 2012, and Simonyan and Zisserman, 2014.
     """
     if not channels:
         raise ValueError("channels must hold at least the channels of one stage, got none")

@@ -141,7 +141,7 @@ class _Grid(NamedTuple):
         all_keys, kv_heads = key.shape[1:3]
         return cls(heads, kv_heads, times, all_keys, min(block, max(times, 1)), min(block, all_keys), causal)
 
-    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
+    def pairs(self) -> tuple[Array, Array]:
         """Block i of the queries with block j of the keys, without those that lie wholly after the queries."""
         found = []
         for i in range(-(-self.times // self.query_block)):
@@ -150,7 +150,7 @@ class _Grid(NamedTuple):
                 last -= self.times - min((i + 1) * self.query_block, self.times)
             found += [(i, j) for j in range(last // self.key_block + 1)]
         indices = np.array(found, np.int32).reshape(-1, 2)
-        return indices[:, 0], indices[:, 1]
+        return jnp.asarray(indices[:, 0]), jnp.asarray(indices[:, 1])
 
     def queries(self, x: Array) -> Array:
         """Cut (batch, time, heads, width) into (blocks, batch, kv_heads, group * block, width), zeros at the end."""

@@ -28,6 +28,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from chainrule.checks import describe, require_floating, require_same_dtype
+from chainrule.ops.sums import over_rows
 from chainrule.ops.windows import Ints, Padding, Windows, pad, under_tap, windows
 from chainrule.rule import Static, rule
 
@@ -266,11 +267,11 @@ def _correlate_in_parts(x: Array, d: Array, lay: Windows, groups: int) -> Array:
         return summed.reshape(*lay.size, 1, d.shape[-1]).astype(d.dtype)
 
     def of_group(group: Array) -> Array:
-        channels = (
+        x_group, d_group = (
             lax.dynamic_slice_in_dim(whole, group * (whole.shape[-1] // groups), whole.shape[-1] // groups, -1)
             for whole in (x, d)
         )
-        return correlate(*channels, lay, 1)
+        return correlate(x_group, d_group, lay, 1)
 
     kernels = lax.map(of_group, jnp.arange(groups))
     return jnp.moveaxis(kernels, 0, -2).reshape(*lay.size, x.shape[-1] // groups, d.shape[-1])
@@ -287,13 +288,8 @@ def exchange(weight: Array, groups: int) -> Array:
 
 
 def sum_to_channels(d: Array) -> Array:
-    """Sum over every axis but the channels.
-
-    As a product with ones, which XLA on a CPU makes one kernel of, and of a sum two; at the highest precision, for it
-    stands for a sum.
-    """
-    rows = d.reshape(math.prod(d.shape[:-1]), d.shape[-1])
-    return jnp.matmul(jnp.ones(len(rows), d.dtype), rows, precision=lax.Precision.HIGHEST)
+    """Sum over every axis but the channels, (..., c) to (c,): the gradient of a bias."""
+    return over_rows(d.reshape(math.prod(d.shape[:-1]), d.shape[-1]))
 
 
 # How many bytes of d are correlated at a time: half of a common second-level cache; and of how many examples at least, for

@@ -34,6 +34,11 @@ def _each(value: Any, axes: int) -> tuple[int, ...]:
     return value if isinstance(value, tuple) else (value,) * axes
 
 
+def _at(place: tuple[int, ...], channels: slice) -> Any:
+    """The index of some channels at one place, in all examples."""
+    return (slice(None), *place, channels)
+
+
 def convolution(
     x: np.ndarray,
     weight: np.ndarray,
@@ -57,7 +62,7 @@ def convolution(
             pixel = tuple(i * s + j * d for i, j, s, d in zip(p, r, stride, dilation, strict=True))
             for g in range(groups):
                 of_x, of_y = slice(g * reads, (g + 1) * reads), slice(g * writes, (g + 1) * writes)
-                y[:, *p, of_y] += x[:, *pixel, of_x] @ weight[*r][:, of_y]
+                y[_at(p, of_y)] += x[_at(pixel, of_x)] @ weight[r][:, of_y]
     return y if bias is None else y + bias
 
 
@@ -90,7 +95,7 @@ def transposed_convolution(
             pixel = tuple(i * s + j * d for i, j, s, d in zip(p, r, stride, dilation, strict=True))
             for g in range(groups):
                 of_x, of_y = slice(g * reads, (g + 1) * reads), slice(g * writes, (g + 1) * writes)
-                y[:, *pixel, of_y] += x[:, *p, of_x] @ weight[*r][:, of_y]
+                y[_at(pixel, of_y)] += x[_at(p, of_x)] @ weight[r][:, of_y]
     y = y[:, *(slice(low, low + n) for n, (low, _) in zip(sizes, pairs, strict=True))]
     return y if bias is None else y + bias
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from chainrule import layers, ops
+from chainrule import layers, models, ops
 from chainrule.audit.cases.draw import Draw, extreme, normal, together
 from chainrule.audit.registry import Case, register
 
@@ -206,4 +206,38 @@ register(
     _bidirectional,
     Case("typical", together(_both_directions, _pair(normal(*_SHAPE)))),
     Case("extreme", together(_both_directions, _pair(extreme(*_SHAPE))), title="up to 10,000"),
+)
+
+_VOCABULARY = 7
+
+
+def _char_rnn(params: Any, tokens: np.ndarray) -> np.ndarray:
+    embedding, recurrent, dense = params
+    weights = (recurrent["weight_x"], recurrent["weight_h"], recurrent["bias"])
+    x = embedding["table"][tokens]
+    ys, _ = _along_time(lstm_cell, x, _zeros(x, recurrent) * 2, None, False, weights)
+    return np.asarray(ys @ dense["weight"] + dense["bias"])
+
+
+def _char_rnn_params(rng: np.random.Generator) -> Any:
+    dense = {"weight": rng.normal(size=(_HIDDEN, _VOCABULARY)), "bias": rng.normal(size=_VOCABULARY)}
+    return {"table": rng.normal(size=(_VOCABULARY, _FEATURES))}, _params(4)(rng), dense
+
+
+def _extreme_table(rng: np.random.Generator) -> Any:
+    _, *others = _char_rnn_params(rng)
+    return {"table": extreme(_VOCABULARY, _FEATURES)(rng)}, *others
+
+
+def _tokens(rng: np.random.Generator) -> np.ndarray:
+    return rng.integers(_VOCABULARY, size=(_BATCH, _TIME))
+
+
+register(
+    "char_rnn",
+    "models",
+    models.char_rnn(_VOCABULARY, _FEATURES, _HIDDEN),
+    _char_rnn,
+    Case("typical", together(_char_rnn_params, _tokens)),
+    Case("extreme", together(_extreme_table, _tokens), title="embeddings up to 10,000"),
 )
