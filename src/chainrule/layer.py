@@ -51,6 +51,11 @@ class Layer(Rule):
         """Whether x holds integers, such as the tokens of an embedding; combinators ask the layer that x reaches first."""
         return False
 
+    @property
+    def vocabulary_size(self) -> int | None:
+        """How many kinds of tokens an x of integers may hold, from 0; None where x is no token, or nobody knows."""
+        return None
+
     def build(self, key: Array, in_shape: tuple[int, ...], dtype: DTypeLike) -> tuple[Any, Any]:
         """Make ``(params, state)`` for inputs of one example's shape; called by ``init``, and by combinators."""
         raise TypeError(f"{type(self).__name__} defines no build")

@@ -17,6 +17,7 @@ from chainrule import audit, ops
 from chainrule.audit import registry
 from chainrule.audit.explain import curve, drawable, explain, find, titles
 from chainrule.rule import rule
+from tests.helpers import random_like
 
 NAMES = [entry.name for entry in audit.rules()]
 OPTIMIZERS = [entry.name for entry in audit.entries(room="optim")]
@@ -73,7 +74,7 @@ def test_the_code_is_what_runs(name):
 
     def both(*args):
         output, pullback = entry.rule.vjp(*args, **entry.cases[0].static)
-        return pullback(jax.tree.map(jnp.ones_like, output))
+        return pullback(random_like(output))
 
     called = set()
     sys.setprofile(lambda frame, event, _: called.add(frame.f_code) if event == "call" else None)
@@ -303,7 +304,7 @@ def test_titles_are_those_of_the_pages_in_the_order_of_the_register():
     ("name", "hint"),
     [
         ("gelo", r"did you mean gelu\?"),
-        ("dense", r"did you mean Dense\?"),
+        ("dense", "did you mean Dense"),
         ("crossentropy", r"did you mean cross_entropy, binary_cross_entropy\?"),
         ("quux", "it holds sigmoid; tanh; "),
     ],

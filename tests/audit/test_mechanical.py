@@ -11,7 +11,16 @@ import pytest
 from jax import lax
 
 from chainrule import chain, layers, ops
-from chainrule.audit.mutants.mechanical import OPERATORS, Battery, Mutated, explained, mutations, survey, surveyed, unmutated
+from chainrule.audit.mutants.mechanical import (
+    OPERATORS,
+    Battery,
+    Mutated,
+    explained,
+    mutations,
+    survey,
+    surveyed,
+    unmutated,
+)
 from chainrule.audit.mutants.mechanical.boundary import argument_variants, output_variants
 from chainrule.audit.mutants.mechanical.operators import equation_variants
 from chainrule.audit.mutants.mechanical.program import trace

@@ -233,9 +233,9 @@ def test_the_command_writes_and_tells_by_its_exit_status(monkeypatch, tmp_path, 
 
 
 def test_a_worker_measures_in_a_process_of_its_own():
-    found = run_worker(PROBLEMS["rnn_32x32"], 1, 2, KEEP)
+    found = run_worker(PROBLEMS["SinusoidalPositions"], 1, 2, KEEP)
     assert "error" not in found, found["error"]
-    assert found["about"]["hand"]["temporary_bytes"] > 0
+    assert found["about"]["hand"]["argument_bytes"] == 2 * 64 * 64 * 128 * 4
 
 
 def test_a_worker_that_dies_is_told(monkeypatch):

@@ -212,3 +212,40 @@ def test_a_same_convolution_undoes_the_size_of_a_same_transpose(stride, kernel):
     large = jax.eval_shape(functools.partial(ops.transposed_convolution, **static), X, weight)
     assert large.shape == (2, 5 * stride, 4 * stride, 3)
     assert jax.eval_shape(functools.partial(ops.convolution, **static), large, weight).shape == X.shape
+
+
+def test_parts_are_for_cpus_alone_and_for_large_arrays_or_groups():
+    lay = windows("test", (28, 28), (3, 3), padding="SAME")
+
+    def loops(batch, groups, platform):
+        x, d = (jax.ShapeDtypeStruct((batch, 28, 28, channels), jnp.float32) for channels in (4, 16))
+        lowered = jax.jit(lambda x, d: correlate(x, d, lay, groups)).trace(x, d).lower(lowering_platforms=(platform,))
+        return "stablehlo.while" in lowered.as_text()
+
+    assert [loops(batch, 1, "cpu") for batch in (16, 64)] == [False, True]  # 0.8 and 3.2 MB of d
+    assert loops(2, 2, "cpu")
+    assert not any(loops(batch, groups, "cuda") for batch, groups in ((64, 1), (2, 2), (2, 4)))
+
+
+@pytest.mark.parametrize("groups", [2, 4])
+def test_a_grouped_pullback_maps_over_a_batch_of_kernels_and_images(groups, rng, x64):
+    rule = ops.convolution.bind(padding="SAME", groups=groups)
+    x, w, g = (
+        rng.normal(size=(3, 2, 4, 5, 4)),
+        rng.normal(size=(3, 3, 2, 4 // groups, 4)),
+        rng.normal(size=(3, 2, 4, 5, 4)),
+    )
+
+    def pulled(x, w, g):
+        return rule.vjp(x, w)[1](g)
+
+    mapped, one_kernel, one_by_one = jax.jit(
+        lambda: (
+            jax.vmap(pulled)(x, w, g),
+            jax.vmap(pulled, (0, None, 0))(x, w[0], g),
+            [[pulled(*(a[i] for a in (x, w, g))), pulled(x[i], w[0], g[i])] for i in range(3)],
+        )
+    )()
+    for i, (own, shared) in enumerate(one_by_one):
+        assert_trees_close(tuple(leaf[i] for leaf in mapped), own)
+        assert_trees_close(tuple(leaf[i] for leaf in one_kernel), shared)

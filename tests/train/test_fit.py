@@ -393,7 +393,10 @@ def test_soft_labels_of_an_augmentation_are_trained_and_accuracy_counts_the_labe
     ("augment", "message"),
     [
         ("flip", "augment must be a hashable function of"),
-        (lambda key, x, y: (x[:, :4], y), r"augment must keep x float32\[1, 8, 8, 1\], it returns float32\[1, 4, 8, 1\]"),
+        (
+            lambda key, x, y: (x[:, :4], y),
+            r"augment must keep x float32\[1, 8, 8, 1\], it returns float32\[1, 4, 8, 1\]",
+        ),
     ],
 )
 def test_an_augmentation_that_is_none_is_refused(augment, message):
@@ -411,7 +414,21 @@ def test_a_model_of_tokens_learns_from_integers():
     assert run.params[0]["table"].dtype == np.float32
     for wrong, message in (
         (tokens.astype(np.float32), "x must be of integers, the ids of tokens"),
-        (np.where(tokens == 3, 7, tokens), "token"),
+        (np.where(tokens == 3, 7, tokens), "from 0 to 6, the vocabulary of the model, got 7"),
     ):
         with pytest.raises(ValueError, match=message):
             fit(epochs=1, data=(wrong, tokens), **common)
+
+
+def test_a_penalty_is_added_to_the_loss_and_its_gradient_to_that_of_the_model():
+    penalty = losses.l2_penalty.bind(strength=0.01)
+    plain, hand, autodiff = fit(), fit(penalty=penalty), fit(penalty=penalty, gradients="autodiff")
+    assert hand.history["loss"][0] > plain.history["loss"][0]
+    np.testing.assert_allclose(hand.history["loss"], autodiff.history["loss"], rtol=1e-5)
+
+    def size(run):
+        return sum(float(jnp.sum(leaf**2)) for leaf in jax.tree.leaves(run.params))
+
+    assert size(fit(penalty=losses.l2_penalty.bind(strength=1.0))) < 0.9 * size(plain)
+    with pytest.raises(ValueError, match="penalty must be a rule of params, such as"):
+        fit(penalty=0.1)

@@ -28,6 +28,11 @@ class Compound(Layer):
         """Whether x holds integers: as the first layer says."""
         return bool(self.layers) and self.layers[0].takes_integers
 
+    @property
+    def vocabulary_size(self) -> int | None:
+        """How many kinds of tokens x may hold: as the first layer says."""
+        return self.layers[0].vocabulary_size if self.layers else None
+
     def parts(self, params: Any, state: Any, key: Any) -> list[tuple[Layer, Any, Any, Any]]:
         """Sort params, state and key to the layers; a key goes only to those that draw from it."""
         count = len(self.layers)
@@ -69,6 +74,11 @@ class Wrapper(Layer):
     def takes_integers(self) -> bool:
         """Whether x holds integers: as the layer says."""
         return self.layer.takes_integers
+
+    @property
+    def vocabulary_size(self) -> int | None:
+        """How many kinds of tokens x may hold: as the layer says."""
+        return self.layer.vocabulary_size
 
     def __repr__(self) -> str:
         return f"{self.name.lower()}({self.layer.name})"

@@ -14,7 +14,13 @@ __all__ = ["check_supervised"]
 
 
 def check_supervised(
-    x: Any, y: Any, *, classes: int | None = None, tokens: bool = False, what: str = "training data"
+    x: Any,
+    y: Any,
+    *,
+    classes: int | None = None,
+    tokens: bool = False,
+    vocabulary: int | None = None,
+    what: str = "training data",
 ) -> None:
     """Refuse features and targets that would train wrongly, or fail far from their cause.
 
@@ -28,12 +34,13 @@ def check_supervised(
             shape [n, ...], as in regression.
         classes: the number of classes, or ``None`` where the targets are no labels.
         tokens: whether x holds integers, the ids of tokens, as for a model that begins with an embedding.
+        vocabulary: how many kinds of tokens there are, or ``None`` where nobody knows.
         what: what the message calls the data.
 
     Raises:
         ValueError: with one line that names the argument, what was expected and what came: data that are no
             array, or are empty; x and y of different lengths; features that are not floating-point numbers, or
-            tokens that are not integers from 0; NaN or infinity (how many, and where the first is); labels
+            tokens that are not integers of the vocabulary; NaN or infinity (how many, and where the first is); labels
             that are not integers or are out of range (the first, and its index).
     """
     for name, value in (("x", x), ("y", y)):
@@ -46,7 +53,7 @@ def check_supervised(
     if len(x) != len(y):
         raise ValueError(f"{what}: x and y must have as many examples, got {len(x)} and {len(y)}")
     if tokens:
-        _require_tokens(what, x)
+        _require_tokens(what, x, vocabulary)
     elif not jnp.issubdtype(x.dtype, jnp.floating):
         raise ValueError(
             f"{what}: x must be of floating-point numbers, got {describe(x)}; cast it, x.astype(np.float32)"
@@ -81,14 +88,16 @@ def _require_finite(what: str, name: str, value: Any) -> None:
         )
 
 
-def _require_tokens(what: str, x: Any) -> None:
-    """Refuse what cannot be ids of tokens; how many there are, the model knows."""
+def _require_tokens(what: str, x: Any, vocabulary: int | None) -> None:
+    """Refuse what are no ids of tokens; compiled programs do not look."""
     if not jnp.issubdtype(x.dtype, jnp.integer):
         raise ValueError(f"{what}: x must be of integers, the ids of tokens, got {describe(x)}")
     tokens = np.asarray(x)
-    if tokens.min() < 0:
-        index = _first(tokens < 0)
-        raise ValueError(f"{what}: x must be of ids of tokens from 0, got {tokens[index]} at x{list(index)}")
+    last = np.iinfo(tokens.dtype).max if vocabulary is None else vocabulary - 1
+    if tokens.min() < 0 or tokens.max() > last:
+        index = _first((tokens < 0) | (tokens > last))
+        bounds = "0" if vocabulary is None else f"0 to {last}, the vocabulary of the model"
+        raise ValueError(f"{what}: x must be of ids of tokens from {bounds}, got {tokens[index]} at x{list(index)}")
 
 
 def _require_labels(what: str, x: Any, y: Any, classes: int, tokens: bool) -> None:

@@ -55,6 +55,11 @@ class Embedding(StatelessLayer):
         """True: x holds tokens."""
         return True
 
+    @property
+    def vocabulary_size(self) -> int | None:
+        """The vocabulary."""
+        return self.vocabulary
+
     def build(self, key: Array, in_shape: tuple[int, ...], dtype: DTypeLike) -> tuple[dict[str, Array], tuple[()]]:
         """Draw the table; the shape of an example does not matter."""
         return {"table": self.table_init(key, (self.vocabulary, self.features), dtype)}, ()

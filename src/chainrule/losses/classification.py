@@ -93,8 +93,7 @@ def softmax_cross_entropy_backward(
         return jnp.where(in_range, (p - q) * g, 0), None
     q, log_p = _smoothed(labels, label_smoothing), _log_p(logits, largest, total)
     d_logits = (jnp.sum(q, -1, keepdims=True) * jnp.exp(log_p) - q) * g
-    d_labels = -((1 - label_smoothing) * log_p + label_smoothing * jnp.mean(log_p, -1, keepdims=True)) * g
-    return d_logits, d_labels
+    return d_logits, -_smoothed(log_p, label_smoothing) * g  # smoothing is a symmetric matrix
 
 
 def _log_p(logits: Array, largest: Array, total: Array) -> Array:
@@ -103,7 +102,9 @@ def _log_p(logits: Array, largest: Array, total: Array) -> Array:
 
 
 def _smoothed(labels: Array, label_smoothing: float) -> Array:
-    """Compute q' = (1 - e) q + e s / C."""
+    """Compute (1 - e) q + e s / C, and for e = 0 nothing: XLA would sum over the classes, to multiply by zero."""
+    if not label_smoothing:
+        return labels
     return (1 - label_smoothing) * labels + label_smoothing * jnp.mean(labels, -1, keepdims=True)
 
 

@@ -91,11 +91,11 @@ def attention_backward(
     wide = jnp.promote_types(q.dtype, jnp.float32)
     heads, kv_heads = d_output.shape[2], k.shape[1]
     d_y = by_head(d_output, kv_heads)
-    d_v = jnp.einsum("bkts,bktd->bksd", p, d_y)
+    d_v = jnp.swapaxes(jnp.einsum("bktd,bkts->bkds", d_y, p), -1, -2)  # (G^T P)^T, which XLA on a CPU multiplies faster
     d_p = jnp.einsum("bktd,bksd->bkts", d_y, v, preferred_element_type=wide)
     d_scores = (p * (d_p - jnp.sum(d_p * p, -1, keepdims=True))).astype(q.dtype)
     d_q = jnp.einsum("bkts,bksd->bktd", d_scores, k)
-    d_k = jnp.einsum("bkts,bktd->bksd", d_scores, q)
+    d_k = jnp.swapaxes(jnp.einsum("bktd,bkts->bkds", q, d_scores), -1, -2)
     return by_time(d_q * scale_of(q, scale), heads), by_time(d_k, kv_heads), by_time(d_v, kv_heads), None
 
 

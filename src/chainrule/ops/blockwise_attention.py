@@ -111,17 +111,20 @@ def blockwise_attention_backward(
         d_scores = (e * (d_e - _at(d, i)[..., None])).astype(q.dtype)
         shares = (
             jnp.einsum("bkts,bksd->bktd", d_scores, k_j, preferred_element_type=wide),
-            jnp.einsum("bkts,bktd->bksd", d_scores, q_i, preferred_element_type=wide),
-            jnp.einsum("bkts,bktd->bksd", e.astype(q.dtype), h_i, preferred_element_type=wide),
+            jnp.einsum("bktd,bkts->bkds", q_i, d_scores, preferred_element_type=wide),
+            jnp.einsum("bktd,bkts->bkds", h_i, e.astype(q.dtype), preferred_element_type=wide),
         )
         places = (i, j, j)
         added = [_at(part, n) + share for part, share, n in zip(carry, shares, places, strict=True)]
         return tuple(map(_put, carry, added, places)), None  # type: ignore[return-value]
 
-    start = (jnp.zeros(q.shape, wide), jnp.zeros(k.shape, wide), jnp.zeros(v.shape, wide))
+    # Of keys and values the transposes are summed: G^T E and Q^T dL/dS, which XLA on a CPU multiplies faster.
+    turned = [jnp.zeros((*x.shape[:-2], x.shape[-1], x.shape[-2]), wide) for x in (k, v)]
+    start = (jnp.zeros(q.shape, wide), *turned)
     (d_q, d_k, d_v), _ = lax.scan(visit, start, grid.pairs())
     d_query = grid.rows((d_q * scale_of(q, scale)).astype(q.dtype))
-    return d_query, grid.columns(d_k.astype(q.dtype)), grid.columns(d_v.astype(q.dtype)), None
+    d_key, d_value = (grid.columns(jnp.swapaxes(x, -1, -2).astype(q.dtype)) for x in (d_k, d_v))
+    return d_query, d_key, d_value, None
 
 
 class _Grid(NamedTuple):

@@ -57,8 +57,9 @@ def convolution(
 ) -> tuple[Array, tuple[Array, Array, Static]]:
     """Convolve images with a kernel: y_npo = sum_rc x_n,ps+rd-low,c w_rco + b_o.
 
-    This is cross-correlation, as in all frameworks: the kernel is not flipped. With ``groups`` G, the channels of x and y
-    fall into G blocks each, and a block of y sees its block of x alone; ``groups=in_channels`` is a depthwise convolution.
+    This is cross-correlation, as in all frameworks: the kernel is not flipped. With ``groups``, the channels of x and of
+    y fall into so many blocks each, and a block of y sees its block of x alone; ``groups=in_channels`` makes a depthwise
+    convolution.
 
     Shapes: x (batch, width, in_channels) or (batch, height, width, in_channels); weight (*kernel, in_channels / groups,
     out_channels); bias (out_channels,) or None; y (batch, *windows, out_channels). All of one floating-point dtype.
@@ -318,7 +319,8 @@ def _channels_last(lay: Windows) -> tuple[str, str, str]:
 
 
 def _bytes(array: Array) -> int:
-    return array.size * array.dtype.itemsize
+    """What an array takes while it is computed with: XLA on a CPU widens narrower numbers to float32."""
+    return array.size * max(array.dtype.itemsize, 4)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,9 @@ from chainrule.plot.boundary import decision_boundary
 from chainrule.plot.confusion import confusion, confusion_matrix
 from chainrule.plot.curves import curves
 from chainrule.plot.function import function_and_derivative
+from chainrule.plot.latent import latent_plane
 from chainrule.plot.mistakes import mistakes
+from chainrule.plot.reconstructions import reconstructions
 from chainrule.plot.style import new_figure, save
 
 __all__ = [
@@ -22,7 +24,9 @@ __all__ = [
     "curves",
     "decision_boundary",
     "function_and_derivative",
+    "latent_plane",
     "mistakes",
     "new_figure",
+    "reconstructions",
     "save",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["require_class_names", "require_labels"]
+__all__ = ["require_class_names", "require_images", "require_labels"]
 
 
 def require_labels(where: str, name: str, value: Any, classes: int) -> np.ndarray:
@@ -30,3 +30,19 @@ def require_class_names(where: str, class_names: Sequence[str]) -> tuple[str, ..
     if len(class_names) < 2:
         raise ValueError(f"{where}: class_names must name at least two classes, got {list(class_names)}")
     return tuple(class_names)
+
+
+def require_images(where: str, name: str, value: Any) -> np.ndarray:
+    """Return images as NumPy, float32[n, h, w] in grey or float32[n, h, w, 3] in colour; refuse anything else."""
+    images = np.asarray(value)
+    shape = list(images.shape)
+    if not (images.ndim == 3 or (images.ndim == 4 and images.shape[-1] in (1, 3))) or 0 in shape:
+        raise ValueError(f"{where}: {name} must be [n, h, w], [n, h, w, 1] or [n, h, w, 3], got {shape}")
+    images = images.astype(np.float32)
+    if images.ndim == 4 and images.shape[-1] == 1:
+        images = images[..., 0]
+    if not np.isfinite(images).all():
+        raise ValueError(f"{where}: {name} must be finite, got NaN or infinity")
+    if images.ndim == 4 and (images.min() < 0 or images.max() > 1):
+        raise ValueError(f"{where}: {name} in colour must be from 0 to 1, got {images.min()} to {images.max()}")
+    return images

@@ -8,7 +8,7 @@
     image, how = recipes.read_image("seven.png", run.in_shape, run.config.ink_box, run.config.ink_centre)
     run.probabilities(image[None])
 
-A kind of recipe is a module of this folder that trains: ``images``. Its settings, a :class:`Config`, are here at once; what
+A kind of recipe is a module of this folder that trains: ``images``, ``autoencoder``. Its settings, a :class:`Config`, are here at once; what
 trains, reads and writes is imported when it is first used, so that the command line can list the recipes in no time.
 
 A module of a kind gives ``Settings`` (its class of settings), ``load_data(config)``, ``facts(config, data)`` (what will be
@@ -21,6 +21,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from chainrule.recipes.autoencoder_config import AUTOENCODER
 from chainrule.recipes.config import Config
 from chainrule.recipes.digits import DIGITS
 from chainrule.recipes.mnist import MNIST
@@ -31,16 +32,21 @@ _HOMES = {
     "new_folder": "run_folder",
     "read_image": "image_file",
     "read_run": "run_folder",
+    "train_autoencoder": "autoencoder",
     "train_images": "images",
     "write_run": "run_folder",
 }
 
 __all__ = ["KINDS", "RECIPES", "Config", *_HOMES]  # noqa: PLE0604
 
-KINDS = {"images": "chainrule.recipes.images"}
+KINDS = {"images": "chainrule.recipes.images", "autoencoder": "chainrule.recipes.autoencoder"}
 """The module of each kind of recipe."""
 
-RECIPES: dict[str, dict[str, Any]] = {"mnist": {"mlp": MNIST}, "digits": {"mlp": DIGITS}}
+RECIPES: dict[str, dict[str, Any]] = {
+    "mnist": {"mlp": MNIST},
+    "digits": {"mlp": DIGITS},
+    "autoencoder": {"autoencoder": AUTOENCODER},
+}
 """The settings of every recipe, by its name and then by its model, the usual one first."""
 
 

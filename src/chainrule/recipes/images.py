@@ -12,6 +12,7 @@ from chainrule.data import Dataset
 from chainrule.data.augment import Augmentation
 from chainrule.layer import Layer
 from chainrule.recipes import training
+from chainrule.recipes.config import Config
 from chainrule.recipes.images_config import ImagesConfig
 from chainrule.recipes.result import Draw, Result
 from chainrule.recipes.saved_run import SavedRun
@@ -20,6 +21,7 @@ __all__ = [
     "ImagesResult",
     "Saved",
     "build_model",
+    "data_record",
     "facts",
     "load_data",
     "probabilities",
@@ -54,15 +56,7 @@ class ImagesResult(Result):
 
     def data_record(self) -> dict[str, Any]:
         """The data set, its size, and the names of its classes."""
-        return {
-            "name": self.dataset.name,
-            "description": self.dataset.description,
-            "source": self.dataset.source,
-            "train_images": len(self.dataset.train[0]),
-            "test_images": len(self.dataset.test[0]),
-            "in_shape": list(self.dataset.train[0].shape[1:]),
-            "class_names": list(self.dataset.class_names),
-        }
+        return data_record(self.dataset)
 
     def results_record(self) -> dict[str, Any]:
         """Loss and accuracy on the test images."""
@@ -88,7 +82,20 @@ class ImagesResult(Result):
         ]
 
 
-def load_data(config: ImagesConfig) -> Dataset:
+def data_record(dataset: Dataset) -> dict[str, Any]:
+    """What config.json says of a data set of images: its size, and the names of its classes."""
+    return {
+        "name": dataset.name,
+        "description": dataset.description,
+        "source": dataset.source,
+        "train_images": len(dataset.train[0]),
+        "test_images": len(dataset.test[0]),
+        "in_shape": list(dataset.train[0].shape[1:]),
+        "class_names": list(dataset.class_names),
+    }
+
+
+def load_data(config: Config) -> Dataset:
     """Load the data set of a recipe, split the same way for every seed."""
     if config.data not in _LOADERS:
         raise ValueError(f"data must be one of {', '.join(_LOADERS)}, got {config.data!r}")
@@ -99,9 +106,10 @@ def load_data(config: ImagesConfig) -> Dataset:
 def build_model(config: ImagesConfig, classes: int) -> Layer:
     """Build the network of a recipe, with one output a class."""
     if config.model == "lenet":
-        return models.lenet(classes, channels=config.channels, hidden=config.hidden, dropout=config.dropout)
+        (hidden,) = config.hidden
+        return models.lenet(classes, channels=config.channels, hidden=hidden, dropout=config.dropout)
     if config.model == "resnet":
-        return models.resnet(classes, channels=config.channels)
+        return models.resnet(classes, channels=config.channels, blocks=(1,) * len(config.channels))
     return models.mlp((*config.hidden, classes))
 
 
@@ -194,9 +202,9 @@ class Saved(SavedRun):
         return probabilities(self.model, self.params, self.state, x)
 
 
-def rebuild(config: ImagesConfig, data_record: dict[str, Any]) -> Layer:
+def rebuild(config: ImagesConfig, record: dict[str, Any]) -> Layer:
     """Build the network of a run from its settings and what was recorded of its data."""
-    return build_model(config, len(data_record["class_names"]))
+    return build_model(config, len(record["class_names"]))
 
 
 def _augmentation(config: ImagesConfig) -> Augmentation | None:

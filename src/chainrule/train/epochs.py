@@ -62,6 +62,7 @@ def run_epochs(
     batch_size: int,
     gradients: Gradients = "hand",
     augment: Augment | None = None,
+    penalty: Rule | None = None,
 ) -> tuple[TrainState, Metrics]:
     """Train from ``train_state.epoch`` up to epoch ``stop``, and write each epoch's metrics into ``history``.
 
@@ -83,6 +84,7 @@ def run_epochs(
         batch_size: examples a step; the last batch of an epoch may be smaller.
         gradients: ``"hand"`` or ``"autodiff"``.
         augment: changes each batch by a key of its own before the step, or None.
+        penalty: a rule of params that is added to the loss of training, or None.
     """
     x, y = (jnp.asarray(part) for part in data)
     count = x.shape[0]
@@ -95,7 +97,7 @@ def run_epochs(
             batch_x, batch_y = augment(jax.random.fold_in(augment_key, position), batch_x, labels)
         step_key = jax.random.fold_in(key, position) if model.uses_key else None
         train_state, value, outputs = step(
-            model, loss, optimizer, train_state, batch_x, batch_y, step_key, gradients=gradients
+            model, loss, optimizer, train_state, batch_x, batch_y, step_key, gradients=gradients, penalty=penalty
         )
         return train_state, _add(totals, _batch_metrics(value, outputs, labels))
 
@@ -120,7 +122,7 @@ def run_epochs(
 
 run_epochs_in_place = jax.jit(
     run_epochs,
-    static_argnames=("model", "loss", "gradients", "batch_size", "augment"),
+    static_argnames=("model", "loss", "gradients", "batch_size", "augment", "penalty"),
     donate_argnames=("train_state", "history"),
 )
 """``run_epochs``, compiled; the memory of the train state and the history that it is given becomes that of the new ones."""

@@ -103,6 +103,7 @@ def fit(
     params: Any = None,
     early_stopping: EarlyStopping | None = None,
     augment: Augment | None = None,
+    penalty: Rule | None = None,
     callback: Callback | None = None,
     progress: bool | None = None,
 ) -> Run:
@@ -128,6 +129,8 @@ def fit(
         early_stopping: when to stop before the last epoch, or None.
         augment: changes each batch before the step, ``augment(key, x, y) -> (x, y)``, as ``data.augment`` makes them; a
             hashable function, equal ones share the program. The accuracy of training counts the labels of the data.
+        penalty: a rule of params that is added to the loss of training, ``losses.l2_penalty.bind(strength=1e-4)``; the
+            loss of validation is without it.
         callback: called after each epoch as ``callback(epoch, metrics, train_state)``, epochs counted from 1. It must
             copy the arrays of the train state to keep them: the next epoch reuses their memory.
         progress: whether to show a progress bar; None: if the standard error is a terminal.
@@ -136,7 +139,7 @@ def fit(
         ValueError: naming the argument, for data that are empty, of different lengths, not finite, or of integers; labels
             out of range; a batch size above the number of examples; an unknown ``gradients``.
     """
-    _require_kinds(model, loss, data, key, early_stopping, augment)
+    _require_kinds(model, loss, data, key, early_stopping, augment, penalty)
     x, y = data
     batch_size = _check(model, loss, data, validation, epochs, batch_size, gradients, augment)
     if train_state is not None and params is not None:
@@ -165,6 +168,7 @@ def fit(
         batch_size=batch_size,
         gradients=gradients,
         augment=augment,
+        penalty=penalty,
     )
     history = empty_history(epochs, metric_names(y, validation))
     train_state, history = jax.block_until_ready(run(train_state, history, stop=first_epoch))  # no epoch: compiles
@@ -244,11 +248,12 @@ def _require_alike(name: str, found: Any, expected: Any) -> None:
         raise ValueError(f"{name} must be those of the model and the optimiser, got others{detail}")
 
 
-def _require_kinds(model: Any, loss: Any, data: Any, key: Any, early_stopping: Any, augment: Any) -> None:
+def _require_kinds(model: Any, loss: Any, data: Any, key: Any, early_stopping: Any, augment: Any, penalty: Any) -> None:
     """Refuse arguments that are something else altogether."""
     for name, value, kind, example in (
         ("model", model, Layer, "a layer, such as models.mlp((32, 10)); of a rule make one with chain(rule)"),
         ("loss", loss, Rule, "a rule, such as losses.cross_entropy"),
+        ("penalty", penalty, (Rule, type(None)), "a rule of params, such as losses.l2_penalty, or None"),
         ("early_stopping", early_stopping, (EarlyStopping, type(None)), "train.EarlyStopping(patience=...) or None"),
     ):
         if not isinstance(value, kind):
@@ -274,9 +279,15 @@ def _check(
     """Refuse what cannot be trained on; return the batch size."""
     x, y = data
     classes = _classes(model, loss, x, y, augment)
-    check_supervised(x, y, classes=classes, tokens=model.takes_integers)
+    check_supervised(x, y, classes=classes, tokens=model.takes_integers, vocabulary=model.vocabulary_size)
     if validation is not None:
-        check_supervised(*validation, classes=classes, tokens=model.takes_integers, what="validation data")
+        check_supervised(
+            *validation,
+            classes=classes,
+            tokens=model.takes_integers,
+            vocabulary=model.vocabulary_size,
+            what="validation data",
+        )
         shape, held_out = list(x.shape[1:]), list(validation[0].shape[1:])
         if shape != held_out:
             raise ValueError(f"validation data: x must have examples of shape {shape}, got {held_out}")

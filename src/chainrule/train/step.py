@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -44,14 +45,16 @@ def loss_and_gradients(
     key: Array | None = None,
     *,
     gradients: Gradients = "hand",
+    penalty: Rule | None = None,
 ) -> tuple[tuple[Array, Any, Any], Any]:
     """Compute ``((loss, outputs, new_state), d_params)`` for one batch, in training mode.
 
-    By hand, the reverse pass is three lines::
+    By hand, the reverse pass is three lines, and a fourth with a penalty::
 
         outputs = model(params, x)          loss = L(outputs, y)
         d_outputs = dL/d_outputs            the pullback of the loss, of 1
         d_params = dL/d_params              the pullback of the model, of d_outputs
+                 + dP/d_params              with a penalty P(params): that of the penalty, of 1
 
     and JAX's differentiation is never called. With ``gradients="autodiff"`` it is ``jax.value_and_grad`` of the same
     forward pass.
@@ -65,21 +68,27 @@ def loss_and_gradients(
         y: its targets, (batch, ...).
         key: the randomness of this pass, for models that draw random numbers.
         gradients: ``"hand"`` or ``"autodiff"``.
+        penalty: a rule of params that is added to the loss, such as ``losses.l2_penalty``, or None.
 
     Raises:
-        ValueError: for another value of ``gradients``, and whatever the model and the loss refuse.
+        ValueError: for another value of ``gradients``, and whatever the model, the loss and the penalty refuse.
     """
     if gradients == "hand":
         (outputs, new_state), pull_model = model.vjp(params, x, state, key, train=True)
         value, pull_loss = loss.vjp(outputs, y)
         d_outputs, *_ = pull_loss(jnp.ones_like(value))
         d_params, *_ = pull_model((d_outputs, jax.tree.map(_zero_cotangent, new_state)))
+        if penalty is not None:
+            cost, pull_penalty = penalty.vjp(params)
+            value = value + cost
+            d_params = jax.tree.map(operator.add, d_params, pull_penalty(jnp.ones_like(cost))[0])
         return (value, outputs, new_state), d_params
     if gradients == "autodiff":
 
         def objective(params: Any) -> tuple[Array, tuple[Any, Any]]:
             outputs, new_state = model(params, x, state, key, train=True)
-            return loss(outputs, y), (outputs, new_state)
+            value = loss(outputs, y)
+            return (value if penalty is None else value + penalty(params)), (outputs, new_state)
 
         (value, (outputs, new_state)), d_params = jax.value_and_grad(objective, has_aux=True)(params)
         return (value, outputs, new_state), d_params
@@ -96,14 +105,15 @@ def step(
     key: Array | None = None,
     *,
     gradients: Gradients = "hand",
+    penalty: Rule | None = None,
 ) -> tuple[TrainState, Array, Any]:
     """Take one step on one batch: ``(train_state, loss, outputs)``, the last two from before the step.
 
-    A pure function: compile it with ``jax.jit(step, static_argnums=(0, 1), static_argnames="gradients")``. ``fit`` runs
+    A pure function: compile it with ``jax.jit(step, static_argnums=(0, 1), static_argnames=("gradients", "penalty"))``. ``fit`` runs
     whole epochs of it as one program.
     """
     (value, outputs, state), grads = loss_and_gradients(
-        model, loss, train_state.params, train_state.state, x, y, key, gradients=gradients
+        model, loss, train_state.params, train_state.state, x, y, key, gradients=gradients, penalty=penalty
     )
     updates, optimizer_state = optimizer.update(grads, train_state.optimizer_state, train_state.params)
     params = apply_updates(train_state.params, updates)

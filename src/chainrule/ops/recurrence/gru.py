@@ -51,8 +51,8 @@ def gru(
     The first paper multiplies h before the product, n = tanh(p_n + (r h) W), which needs a second product in each step.
     PyTorch's two biases of r and z are added here in one.
 
-    A step where the mask is False hands the state through and puts out y_t = 0, so h_T is the state after the last valid
-    step. With ``reverse`` time runs from the last step to the first.
+    A step where the mask is False hands the state through and puts out y_t = 0, whatever finite numbers x holds there; so
+    h_T is the state after the last valid step. With ``reverse`` time runs from the last step to the first.
 
     Shapes: x (batch, time, features), hidden (batch, H), weight_x (features, 3 H), weight_h (H, 3 H), bias (3 H,), bias_h
     (H,), mask boolean (batch, time) or None; ys (batch, time, H), h_T (batch, H). All but the mask of one floating-point

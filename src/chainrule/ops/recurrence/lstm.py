@@ -46,8 +46,8 @@ def lstm(
 
     The order of the blocks is PyTorch's; its two biases are added here in one.
 
-    A step where the mask is False hands the state through and puts out y_t = 0, so h_T and c_T are the state after the
-    last valid step. With ``reverse`` time runs from the last step to the first.
+    A step where the mask is False hands the state through and puts out y_t = 0, whatever finite numbers x holds there; so
+    h_T and c_T are the state after the last valid step. With ``reverse`` time runs from the last step to the first.
 
     Shapes: x (batch, time, features), hidden and cell (batch, H), weight_x (features, 4 H), weight_h (H, 4 H), bias (4 H,),
     mask boolean (batch, time) or None; ys (batch, time, H), h_T and c_T (batch, H). All but the mask of one

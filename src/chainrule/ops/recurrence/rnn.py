@@ -33,9 +33,9 @@ def rnn(
 ) -> tuple[tuple[Array, Array], tuple[Array | None, ...]]:
     """Elman network: h_t = tanh(x_t W_x + h_{t-1} W_h + b), y_t = h_t; returns (ys, h_T).
 
-    A step where the mask is False hands the state through, h_t = h_{t-1}, and puts out y_t = 0. So h_T is the state after
-    the last valid step, wherever that is. With ``reverse`` time runs from the last step to the first, h_{t+1} in the
-    place of h_{t-1}; padding at the end is then passed over before the first valid step.
+    A step where the mask is False hands the state through, h_t = h_{t-1}, and puts out y_t = 0, whatever finite numbers x
+    holds there. So h_T is the state after the last valid step, wherever that is. With ``reverse`` time runs from the last
+    step to the first, h_{t+1} in the place of h_{t-1}; padding at the end is then passed over before the first valid step.
 
     Shapes: x (batch, time, features), hidden (batch, H), weight_x (features, H), weight_h (H, H), bias (H,), mask boolean
     (batch, time) or None; ys (batch, time, H), h_T (batch, H). All but the mask of one floating-point dtype.
