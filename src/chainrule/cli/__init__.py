@@ -24,6 +24,7 @@ __all__ = ["COMMANDS", "Settings", "main", "program"]
 COMMANDS = {
     "train": "chainrule.cli.train",
     "predict": "chainrule.cli.predict",
+    "sample": "chainrule.cli.sample",
     "check": "chainrule.cli.check",
     "explain": "chainrule.cli.explain",
     "summary": "chainrule.cli.summary",

@@ -14,6 +14,7 @@ from chainrule.plot.latent import latent_plane
 from chainrule.plot.mistakes import mistakes
 from chainrule.plot.reconstructions import reconstructions
 from chainrule.plot.style import new_figure, save
+from chainrule.plot.surprise import surprise
 
 __all__ = [
     "audit_errors",
@@ -29,4 +30,5 @@ __all__ = [
     "new_figure",
     "reconstructions",
     "save",
+    "surprise",
 ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chainrule.plot.style import BLUE, TEXT, VERMILION, new_figure, plain_axes
+from chainrule.plot.style import BLUE, GREY, INK, SMALL, TEXT, VERMILION, new_figure, plain_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,10 +17,11 @@ __all__ = ["curves"]
 
 _PANELS = {"loss": ("loss", "validation_loss"), "accuracy": ("accuracy", "validation_accuracy")}
 _NAMES = ("training", "held out")
+_BASELINE = "baseline"
 _LINE = 0.075  # the height of a line of text in a panel, as a fraction of the panel
 
 
-def curves(history: Mapping[str, Sequence[float]]) -> Figure:
+def curves(history: Mapping[str, Sequence[float]], *, baselines: Mapping[str, float] | None = None) -> Figure:
     """Draw the loss (nats, logarithmic scale) and the accuracy (per cent) against the epoch, a panel each.
 
     The last value of each line is written beside it. A panel is drawn for what the history holds. An epoch
@@ -31,12 +32,15 @@ def curves(history: Mapping[str, Sequence[float]]) -> Figure:
         history: lists with one number an epoch, all of one length, under any of the names ``loss``,
             ``accuracy``, ``validation_loss``, ``validation_accuracy``; accuracies are fractions. An empty
             list counts as absent.
+        baselines: losses to compare with, by their names: dashed lines in the panel of the loss, at most two,
+            whose names are written on them.
 
     Raises:
-        ValueError: for another name, lists of unequal lengths, no epoch at all, or an accuracy that is no
-            fraction.
+        ValueError: for another name, lists of unequal lengths, no epoch at all, an accuracy that is no
+            fraction, more than two baselines, or one that is not finite.
     """
     series = _require_history(history)
+    levels = _require_baselines(baselines or {})
     panels = [panel for panel, names in _PANELS.items() if any(name in series for name in names)]
     figure = new_figure(3.6)
     for column, panel in enumerate(panels):
@@ -44,9 +48,13 @@ def curves(history: Mapping[str, Sequence[float]]) -> Figure:
         lines = [(name, series[key]) for name, key in zip(_NAMES, _PANELS[panel], strict=True) if key in series]
         if panel == "loss":
             _panel(axes, lines, "{:.3g}")
+            for value in levels.values():
+                axes.axhline(value, color=GREY, linewidth=1.2, linestyle="--", label=_BASELINE, zorder=1.5)
             positive = all(np.all(values[np.isfinite(values)] > 0) for _, values in lines)
+            positive = positive and all(value > 0 for value in levels.values())
             _set_loss_scale(axes, positive and any(np.isfinite(values).any() for _, values in lines))
             plain_axes(axes, title="Loss", x="epoch", y="loss (nats)")
+            _write_baselines(axes, levels)
         else:
             _panel(axes, [(name, 100 * values) for name, values in lines], "{:.1f} %")
             plain_axes(axes, title="Accuracy", x="epoch", y="accuracy (%)")
@@ -73,6 +81,33 @@ def _require_history(history: Mapping[str, Sequence[float]]) -> dict[str, np.nda
         if name in series and not np.all((series[name] >= 0) & (series[name] <= 1)):
             raise ValueError(f"curves: history[{name!r}] must be of fractions from 0 to 1, got {list(series[name])}")
     return series
+
+
+def _require_baselines(baselines: Mapping[str, float]) -> dict[str, float]:
+    if len(baselines) > 2:
+        raise ValueError(f"curves: baselines must be at most two, got {len(baselines)}")
+    for name, value in baselines.items():
+        if not np.isfinite(value):
+            raise ValueError(f"curves: baselines[{name!r}] must be finite, got {value}")
+    return dict(sorted(baselines.items(), key=lambda item: item[1]))
+
+
+def _write_baselines(axes: Axes, levels: dict[str, float]) -> None:
+    """Write the name of each baseline at the left, of two the lower one's under its line: they never overlap."""
+    for place, (name, value) in enumerate(levels.items()):
+        below = len(levels) == 2 and place == 0
+        axes.annotate(
+            f"{name} {value:.3g}",
+            (0.02, value),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, -3 if below else 3),
+            textcoords="offset points",
+            color=INK,
+            fontsize=SMALL,
+            va="top" if below else "bottom",
+            ha="left",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
+        )
 
 
 def _panel(axes: Axes, lines: list[tuple[str, np.ndarray]], form: str) -> None:
@@ -112,7 +147,7 @@ def _write_last_values(axes: Axes) -> None:
     """Write each line's label to the right of the panel at the height of its end; labels never overlap."""
     axes.get_ylim()  # brings the limits up to date, which the heights stand on
     ends = []
-    for line in axes.get_lines():
+    for line in (line for line in axes.get_lines() if line.get_label() != _BASELINE):
         values = np.asarray(line.get_ydata(), dtype=np.float64)
         finite = values[np.isfinite(values)]
         if finite.size:

@@ -8,8 +8,9 @@
     image, how = recipes.read_image("seven.png", run.in_shape, run.config.ink_box, run.config.ink_centre)
     run.probabilities(image[None])
 
-A kind of recipe is a module of this folder that trains: ``images``, ``autoencoder``. Its settings, a :class:`Config`, are here at once; what
-trains, reads and writes is imported when it is first used, so that the command line can list the recipes in no time.
+A kind of recipe is a module of this folder that trains: ``images``, ``autoencoder``, ``text``. Its settings, a :class:`Config`, are
+here at once; what trains, reads and writes is imported when it is first used, so that the command line can list the recipes
+in no time.
 
 A module of a kind gives ``Settings`` (its class of settings), ``load_data(config)``, ``facts(config, data)`` (what will be
 trained, line by line), ``run(config, data)`` (a ``Result``), and to read a run back ``rebuild(config, data_record)`` (the
@@ -22,8 +23,10 @@ import importlib
 from typing import Any
 
 from chainrule.recipes.autoencoder_config import AUTOENCODER
+from chainrule.recipes.char_rnn import CHAR_RNN
 from chainrule.recipes.config import Config
 from chainrule.recipes.digits import DIGITS
+from chainrule.recipes.gpt import GPT
 from chainrule.recipes.mnist import MNIST
 
 _HOMES = {
@@ -34,18 +37,24 @@ _HOMES = {
     "read_run": "run_folder",
     "train_autoencoder": "autoencoder",
     "train_images": "images",
+    "train_text": "text",
     "write_run": "run_folder",
 }
 
 __all__ = ["KINDS", "RECIPES", "Config", *_HOMES]  # noqa: PLE0604
 
-KINDS = {"images": "chainrule.recipes.images", "autoencoder": "chainrule.recipes.autoencoder"}
+KINDS = {
+    "images": "chainrule.recipes.images",
+    "autoencoder": "chainrule.recipes.autoencoder",
+    "text": "chainrule.recipes.text",
+}
 """The module of each kind of recipe."""
 
 RECIPES: dict[str, dict[str, Any]] = {
     "mnist": {"mlp": MNIST},
     "digits": {"mlp": DIGITS},
     "autoencoder": {"autoencoder": AUTOENCODER},
+    "text": {"gpt": GPT, "char_rnn": CHAR_RNN},
 }
 """The settings of every recipe, by its name and then by its model, the usual one first."""
 

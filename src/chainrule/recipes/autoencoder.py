@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from chainrule import losses, models, ops, plot, train
@@ -115,9 +114,9 @@ class AutoencoderResult(Result):
 
     def _draw_latent(self, path: Any) -> None:
         _, y = self.dataset.test
-        model, params = self.run.model, self.run.params
+        model, params, state = self.run.model, self.run.params, self.run.state
         figure = plot.latent_plane(
-            self.test_codes, y, self.dataset.class_names, lambda z: decode(self.config, model, params, z)
+            self.test_codes, y, self.dataset.class_names, lambda z: decode(self.config, model, params, state, z)
         )
         plot.save(figure, path)
 
@@ -133,14 +132,14 @@ def build_model(config: AutoencoderConfig, image_shape: tuple[int, ...]) -> Chai
     return models.autoencoder(image_shape, hidden=config.hidden, latent=config.latent, output=output)
 
 
-def encode(model: Chain, params: Any, x: np.ndarray) -> np.ndarray:
+def encode(model: Chain, params: Any, state: Any, x: np.ndarray) -> np.ndarray:
     """Compute the codes of images: float32[n, latent]."""
-    return np.asarray(train.predict(model.layers[0], params[0], (), x))
+    return np.asarray(train.predict(model.layers[0], params[0], state[0], x))
 
 
-def decode(config: AutoencoderConfig, model: Chain, params: Any, codes: np.ndarray) -> np.ndarray:
+def decode(config: AutoencoderConfig, model: Chain, params: Any, state: Any, codes: np.ndarray) -> np.ndarray:
     """Draw the images of codes: float32[n, height, width, channels], pixels in [0, 1]."""
-    return _pixels(config, train.predict(model.layers[1], params[1], (), jnp.asarray(codes)))
+    return _pixels(config, train.predict(model.layers[1], params[1], state[1], codes))
 
 
 def principal_components(x: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -210,7 +209,7 @@ def train_autoencoder(
         config=config,
         dataset=dataset,
         run=trained,
-        test_codes=encode(trained.model, trained.params, test_x),
+        test_codes=encode(trained.model, trained.params, trained.state, test_x),
         test_reconstructions=again,
         pca_reconstructions=by_pca,
         test_error=_squared_error(again, test_x),
@@ -237,7 +236,7 @@ class Saved(SavedRun):
         """
         if np.shape(x)[1:] != self.in_shape:
             raise ValueError(f"images must be [n, {', '.join(map(str, self.in_shape))}], got {list(np.shape(x))}")
-        return encode(self.model, self.params, x)
+        return encode(self.model, self.params, self.state, x)
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Draw the images of codes float32[n, latent]: float32[n, *in_shape], pixels in [0, 1].
@@ -247,7 +246,7 @@ class Saved(SavedRun):
         """
         if np.ndim(codes) != 2 or np.shape(codes)[1] != self.config.latent:
             raise ValueError(f"codes must be [n, {self.config.latent}], got {list(np.shape(codes))}")
-        return decode(self.config, self.model, self.params, codes)
+        return decode(self.config, self.model, self.params, self.state, codes)
 
 
 def rebuild(config: AutoencoderConfig, record: dict[str, Any]) -> Chain:

@@ -109,8 +109,8 @@ def step(
 ) -> tuple[TrainState, Array, Any]:
     """Take one step on one batch: ``(train_state, loss, outputs)``, the last two from before the step.
 
-    A pure function: compile it with ``jax.jit(step, static_argnums=(0, 1), static_argnames=("gradients", "penalty"))``. ``fit`` runs
-    whole epochs of it as one program.
+    A pure function: compile it with ``jax.jit(step, static_argnums=(0, 1), static_argnames=("gradients", "penalty"))``.
+    ``fit`` runs whole epochs of it as one program.
     """
     (value, outputs, state), grads = loss_and_gradients(
         model, loss, train_state.params, train_state.state, x, y, key, gradients=gradients, penalty=penalty

@@ -1,4 +1,4 @@
-"""The rules that are surveyed, and the mutants that no check catches, each explained in ``SURVIVORS.md`` beside this file."""
+"""The rules that are surveyed, and the mutants that no check catches: each is explained in ``SURVIVORS.md``, beside this."""
 
 from __future__ import annotations
 
