@@ -225,7 +225,7 @@ def run(monkeypatch, *options):
 @pytest.fixture
 def one_rule(monkeypatch):
     (entry,) = audit.entries("flatten")
-    monkeypatch.setattr(mechanical.audit, "rules", lambda: [entry])
+    monkeypatch.setattr(mechanical, "surveyed", lambda: [entry])
 
 
 def test_mechanical_mutants_are_counted(monkeypatch, capsys, tmp_path, one_rule):
@@ -245,7 +245,7 @@ def test_a_survivor_that_is_not_explained_fails_the_command(monkeypatch, capsys,
     assert run(monkeypatch, "--mechanical") == 1
     title = "flatten: the cotangent of argument 0 is clipped to 1"
     assert f"survives, unexplained: {title}" in capsys.readouterr().out
-    listed = [mutation.title for entry in mechanical.audit.rules() for mutation in mutations(entry)]
+    listed = [mutation.title for entry in mechanical.surveyed() for mutation in mutations(entry)]
     monkeypatch.setattr(mechanical, "explained", lambda: listed)
     assert run(monkeypatch, "--mechanical") == 0
     assert f"survives: {title}" in capsys.readouterr().out

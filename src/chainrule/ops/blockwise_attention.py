@@ -119,8 +119,8 @@ def blockwise_attention_backward(
         return tuple(map(_put, carry, added, places)), None  # type: ignore[return-value]
 
     # Of keys and values the transposes are summed: G^T E and Q^T dL/dS, which XLA on a CPU multiplies faster.
-    turned = [jnp.zeros((*x.shape[:-2], x.shape[-1], x.shape[-2]), wide) for x in (k, v)]
-    start = (jnp.zeros(q.shape, wide), *turned)
+    d_k, d_v = (jnp.zeros((*x.shape[:-2], x.shape[-1], x.shape[-2]), wide) for x in (k, v))
+    start = (jnp.zeros(q.shape, wide), d_k, d_v)
     (d_q, d_k, d_v), _ = lax.scan(visit, start, grid.pairs())
     d_query = grid.rows((d_q * scale_of(q, scale)).astype(q.dtype))
     d_key, d_value = (grid.columns(jnp.swapaxes(x, -1, -2).astype(q.dtype)) for x in (d_k, d_v))

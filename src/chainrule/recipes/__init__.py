@@ -8,9 +8,9 @@
     image, how = recipes.read_image("seven.png", run.in_shape, run.config.ink_box, run.config.ink_centre)
     run.probabilities(image[None])
 
-A kind of recipe is a module of this folder that trains: ``images``, ``autoencoder``, ``text``. Its settings, a :class:`Config`, are
-here at once; what trains, reads and writes is imported when it is first used, so that the command line can list the recipes
-in no time.
+A kind of recipe is a module of this folder that trains: ``images``, ``autoencoder``, ``text``. Its settings, a
+:class:`Config`, are here at once; what trains, reads and writes is imported when it is first used, so that the command line
+can list the recipes in no time.
 
 A module of a kind gives ``Settings`` (its class of settings), ``load_data(config)``, ``facts(config, data)`` (what will be
 trained, line by line), ``run(config, data)`` (a ``Result``), and to read a run back ``rebuild(config, data_record)`` (the
