@@ -106,6 +106,7 @@ def _write_baselines(axes: Axes, levels: dict[str, float]) -> None:
             fontsize=SMALL,
             va="top" if below else "bottom",
             ha="left",
+            zorder=1.8,  # the curves run over it
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
         )
 

@@ -19,10 +19,10 @@ class ImagesConfig(Config):
     Attributes:
         data: ``"mnist"`` or ``"digits"``.
         model: ``"mlp"``, ``"lenet"`` or ``"resnet"``.
-        hidden: the width of each hidden layer of an MLP, none at all is a linear classifier; of a LeNet, that of the dense
-            layer after the convolutions.
-        channels: of the convolutions of a LeNet, or of the stages of a ResNet.
-        dropout: the rate of dropout of a LeNet.
+        hidden: the width of each hidden layer of an MLP, none at all is a linear classifier; of a LeNet the one width of the
+            dense layer after the convolutions. A ResNet has none.
+        channels: of the convolutions of a LeNet, or of the stages of a ResNet, which have one block each. An MLP has none.
+        dropout: the rate of dropout of a LeNet, before its last layer.
         label_smoothing: the share of each label that is spread over all classes, in [0, 1).
         degrees: augmentation: the largest angle, in degrees, that a training image is turned by, either way.
         scale: augmentation: the largest share by which it is scaled up or down.
@@ -53,6 +53,7 @@ class ImagesConfig(Config):
             object.__setattr__(self, name, tuple(getattr(self, name)))
             for width in getattr(self, name):
                 require_positive(f"each width in {name}", width)
+        _require_those_of_the_model(self)
         require_positive("ink_box", self.ink_box)
         for name in ("dropout", "label_smoothing", "degrees", "scale", "shift", "ink_centre"):
             require_finite(name, getattr(self, name))
@@ -61,3 +62,16 @@ class ImagesConfig(Config):
     def augments(self) -> bool:
         """Whether training images are turned, scaled or moved."""
         return bool(self.degrees or self.scale or self.shift)
+
+
+def _require_those_of_the_model(config: ImagesConfig) -> None:
+    """Refuse a network's settings that it lacks, and those of another network."""
+    if config.model == "lenet" and len(config.hidden) != 1:
+        raise ValueError(f"hidden must be one width for lenet, got {config.hidden}")
+    if config.model == "resnet" and config.hidden:
+        raise ValueError(f"hidden must be empty for resnet, got {config.hidden}")
+    if (config.model == "mlp") == bool(config.channels):
+        what = "empty for mlp" if config.channels else f"one width or more for {config.model}"
+        raise ValueError(f"channels must be {what}, got {config.channels}")
+    if config.model != "lenet" and config.dropout:
+        raise ValueError(f"dropout must be 0 for {config.model}, got {config.dropout}")

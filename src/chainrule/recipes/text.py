@@ -42,7 +42,7 @@ __all__ = [
 Settings = TextConfig
 """The settings of this kind of recipe."""
 
-_SAMPLE = {"length": 600, "temperature": 0.8}
+_SAMPLE_LENGTH, _SAMPLE_TEMPERATURE = 600, 0.8
 _EXCERPT = 1600  # characters of the held-out text in the picture
 _ORDER = 5
 _AT_ONCE = 32  # windows that are evaluated at once
@@ -187,10 +187,19 @@ def facts(config: TextConfig, source: TextData) -> list[tuple[str, str]]:
             f"{len(text.characters)} distinct",
         ),
         ("windows", f"{windows:,} of {config.length} characters, one every {config.stride}"),
-        ("model", f"{model!r}"),
+        ("model", f"{config.model}, {_in_words(config)}"),
         ("parameters", f"{model.parameter_count((config.length,)):,}"),
         *training.facts_of_training(config),
     ]
+
+
+def _in_words(config: TextConfig) -> str:
+    if config.model == "char_rnn":
+        lstms = f"{config.depth} LSTM{'s' if config.depth > 1 else ''} of {config.hidden}"
+        return f"an embedding of {config.features} and {lstms}"
+    dropout = f", dropout {config.dropout:g}" if config.dropout else ""
+    blocks = f"{config.depth} block{'s' if config.depth > 1 else ''} of {config.features} features"
+    return f"{blocks} and {config.heads} head{'s' if config.heads > 1 else ''}{dropout}"
 
 
 def train_text(config: TextConfig, source: TextData | None = None, *, progress: bool | None = None) -> TextResult:
@@ -227,7 +236,9 @@ def train_text(config: TextConfig, source: TextData | None = None, *, progress: 
     )
     x, y, counted = text.evaluation_windows(config.length, context=config.length // 2)
     nats = character_nats(trained.model, trained.params, trained.state, x, y)[counted]
-    sample = write(config, trained.params, text.characters, "", **_SAMPLE)
+    sample = write(
+        config, trained.params, text.characters, "", length=_SAMPLE_LENGTH, temperature=_SAMPLE_TEMPERATURE
+    )
     return TextResult(
         config=config,
         source=source,
@@ -317,6 +328,8 @@ def write(
 
 class Saved(SavedRun):
     """A run of text, read back."""
+
+    config: TextConfig
 
     @property
     def characters(self) -> str:
