@@ -47,11 +47,12 @@ def _models() -> str:
 def train(settings: Settings, recipe: str, model: str | None, out: Path | None, **changes: Any) -> None:
     """Train a network on real data.
 
-    RECIPE is mnist (5,000 images of 28 by 28 pixels), digits (1,797 of 8 by 8) or text (Python's reference texts, 370,000
-    characters, or --file). What is not given by an option is as the recipe has it, and is printed.
+    RECIPE is mnist (5,000 images of 28 by 28 pixels), digits (1,797 of 8 by 8), autoencoder (the images of mnist, pressed
+    through two numbers) or text (Python's reference texts, 370,000 characters, or --file). What is not given by an option is
+    as the recipe has it, and is printed.
 
-    The folder of the run appears when it is complete: config.json, metrics.jsonl, params.safetensors, pictures, and
-    SHA256SUMS over them.
+    The folder of the run appears when it is complete: config.json, metrics.jsonl, params.safetensors, state.safetensors of
+    a network with running statistics, pictures, and SHA256SUMS over them.
     """
     networks = RECIPES[recipe]
     if model is not None and model not in networks:

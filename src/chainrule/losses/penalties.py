@@ -71,8 +71,8 @@ def l1_penalty(params: Any, *, strength: float, leaves: str = "weights") -> tupl
     Source: Tibshirani, Regression shrinkage and selection via the lasso, 1996.
     """
     counted, others = _counted("l1_penalty", params, strength, leaves)
-    # w sign(w) rather than abs(w), whose slope JAX takes as 1 at 0: the primal then has the slope that stands here.
-    return strength * _total(counted, lambda w: w * jnp.sign(w)), (counted, others)
+    # max(w, -w) rather than abs(w), whose slope JAX takes as 1 at 0: the primal then has the slope that stands here.
+    return strength * _total(counted, lambda w: jnp.maximum(w, -w)), (counted, others)
 
 
 @l1_penalty.defbackward

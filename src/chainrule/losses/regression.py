@@ -57,8 +57,8 @@ def absolute_error(predictions: Array, targets: Array) -> tuple[Array, Array]:
         ValueError: for shapes or dtypes that differ, or arrays of integers.
     """
     e = _difference("absolute_error", predictions, targets)
-    # e sign(e) rather than abs(e), whose slope JAX takes as 1 at 0: the primal then has the slope that stands here.
-    return e * jnp.sign(e), e
+    # max(e, -e) rather than abs(e), whose slope JAX takes as 1 at 0: the primal then has the slope that stands here.
+    return jnp.maximum(e, -e), e
 
 
 @absolute_error.defbackward
@@ -81,7 +81,7 @@ def huber_error(predictions: Array, targets: Array, *, delta: float = 1.0) -> tu
 
     Derivation: dl/de = e near 0 and delta sign(e) beyond: e, clipped to [-delta, delta].
 
-    Residuals: e.
+    Residuals: e. (Kept clipped it would save the comparisons, but XLA writes it to memory, and fuses these.)
 
     Raises:
         ValueError: for shapes or dtypes that differ, arrays of integers, or a delta that is not positive.
@@ -91,16 +91,15 @@ def huber_error(predictions: Array, targets: Array, *, delta: float = 1.0) -> tu
     if not delta > 0:
         raise ValueError(f"huber: delta must be positive, got {delta}")
     e = _difference("huber", predictions, targets)
-    # c is e clipped, and l = c (e - c / 2) in both cases: e^2 / 2 where c = e, delta (|e| - delta / 2) where not.
-    near = jnp.abs(e) <= delta
-    c = jnp.where(near, e, delta * jnp.sign(e))
-    return c * (e - 0.5 * c), c
+    size = jnp.abs(e)
+    return jnp.where(size <= delta, 0.5 * e * e, delta * (size - 0.5 * delta)), e
 
 
 @huber_error.defbackward
-def huber_error_backward(c: Array, d_output: Array, *, delta: float) -> tuple[Array, Array]:
+def huber_error_backward(e: Array, d_output: Array, *, delta: float) -> tuple[Array, Array]:
     """Compute g times e clipped to [-delta, delta], and its negative for the targets."""
-    d_e = c * d_output
+    far = delta * d_output
+    d_e = jnp.where(e > delta, far, jnp.where(e < -delta, -far, e * d_output))
     return d_e, -d_e
 
 

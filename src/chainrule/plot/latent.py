@@ -71,7 +71,7 @@ def latent_plane(
     left, right = figure.subplots(1, 2)
     named = _scatter(left, points, classes, names)
     rest = f", {outside} outside" if outside else ""
-    plain_axes(left, title=f"{len(points)} images{rest}", x="first number", y="second number")
+    plain_axes(left, title=f"Codes of {len(points)} images{rest}", x="first number", y="second number")
     right.imshow(
         mosaic,
         extent=(low[0], high[0], low[1], high[1]),
@@ -81,7 +81,7 @@ def latent_plane(
         vmax=max(float(mosaic.max()), float(mosaic.min()) + 1e-6),
         interpolation="nearest",
     )
-    plain_axes(right, title="decoded from there", x="first number")
+    plain_axes(right, title="Decoded from there", x="first number")
     right.grid(visible=False)
     for axes in (left, right):
         axes.set_xlim(low[0], high[0])

@@ -107,8 +107,8 @@ class AutoencoderResult(Result):
         x, y = self.dataset.test
         shown = [int(np.argmax(y == label)) for label in np.unique(y)]  # the first test image of each class
         again = {
-            f"autoencoder\n{self.test_error:.4f}": self.test_reconstructions[shown],
-            f"PCA\n{self.pca_error:.4f}": self.pca_reconstructions[shown],
+            f"autoencoder\nerror {self.test_error:.4f}": self.test_reconstructions[shown],
+            f"PCA\nerror {self.pca_error:.4f}": self.pca_reconstructions[shown],
         }
         plot.save(plot.reconstructions(x[shown], again), path)
 

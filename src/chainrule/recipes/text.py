@@ -33,6 +33,7 @@ __all__ = [
     "character_nats",
     "facts",
     "load_data",
+    "order_of",
     "rebuild",
     "run",
     "train_text",
@@ -193,6 +194,11 @@ def facts(config: TextConfig, source: TextData) -> list[tuple[str, str]]:
     ]
 
 
+def order_of(classes: int) -> int:
+    """The length of the longest n-grams: 5, or what fits 63 bits for a text of more than 6,000 distinct characters."""
+    return next(n for n in range(_ORDER, 0, -1) if classes**n < 2**63)
+
+
 def _in_words(config: TextConfig) -> str:
     if config.model == "char_rnn":
         lstms = f"{config.depth} LSTM{'s' if config.depth > 1 else ''} of {config.hidden}"
@@ -220,8 +226,7 @@ def train_text(config: TextConfig, source: TextData | None = None, *, progress: 
     source = load_data(config) if source is None else source
     config = training.without_idle_settings(config)
     text = source.text
-    # The longest n-grams whose numbers fit 63 bits: of 5 characters but for texts of more than 6,000 distinct ones.
-    order = next(n for n in range(_ORDER, 0, -1) if text.classes**n < 2**63)
+    order = order_of(text.classes)
     baselines: dict[Smoothing, float] = {
         name: fit_ngram(text.train, text.classes, order=order, smoothing=name).nats_per_character(text.validation)
         for name in get_args(Smoothing)
@@ -236,9 +241,7 @@ def train_text(config: TextConfig, source: TextData | None = None, *, progress: 
     )
     x, y, counted = text.evaluation_windows(config.length, context=config.length // 2)
     nats = character_nats(trained.model, trained.params, trained.state, x, y)[counted]
-    sample = write(
-        config, trained.params, text.characters, "", length=_SAMPLE_LENGTH, temperature=_SAMPLE_TEMPERATURE
-    )
+    sample = write(config, trained.params, text.characters, "", length=_SAMPLE_LENGTH, temperature=_SAMPLE_TEMPERATURE)
     return TextResult(
         config=config,
         source=source,
