@@ -27,17 +27,23 @@ def lesson():
     return SimpleNamespace(**names)
 
 
-def images(dtype):
+def weights(lesson, dtype=jnp.float32):
+    """Weights and biases of every layer, none of them zero."""
+    rng = np.random.default_rng(5)
+    sizes = zip(lesson.WIDTHS[:-1], lesson.WIDTHS[1:], strict=True)
+    return [tuple(jnp.asarray(rng.normal(0, 0.3, size), dtype) for size in ((m, n), (n,))) for m, n in sizes]
+
+
+def images(dtype=jnp.float32):
     """Twenty-three images; their number is that of no layer."""
     rng = np.random.default_rng(4)
     return jnp.asarray(rng.uniform(size=(23, 64)), dtype), jnp.asarray(rng.integers(0, 10, 23))
 
 
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+@pytest.mark.parametrize("dtype", [jnp.float32, pytest.param(jnp.float64, marks=pytest.mark.slow)])
 def test_the_forms_agree_to_the_bit(lesson, dtype):
     with jax.enable_x64(dtype == jnp.float64):
-        params = jax.tree.map(lambda leaf: leaf.astype(dtype), lesson.init(jax.random.key(0), lesson.WIDTHS))
-        answers = lesson.compare(params, *images(dtype))
+        answers = lesson.compare(weights(lesson, dtype), *images(dtype))
     assert list(answers) == ["functions", "classes", "chainrule"]
     expected = answers.pop("functions")
     assert set(expected) == {"logits", "gradients", "losses of 20 steps", "weights after them"}
@@ -52,29 +58,35 @@ def test_the_forms_agree_to_the_bit(lesson, dtype):
 
 
 def test_the_gradient_of_a_network_is_a_network(lesson):
-    network = lesson.network_of(lesson.init(jax.random.key(1), lesson.WIDTHS))
-    x, y = images(jnp.float32)
+    network = lesson.network_of(weights(lesson))
+    x, y = images()
     _, gradient = jax.eval_shape(lesson.by_classes, network, x, y)
     assert jax.tree.structure(gradient) == jax.tree.structure(network)
     assert [leaf.shape for leaf in jax.tree.leaves(gradient)] == [leaf.shape for leaf in jax.tree.leaves(network)]
 
 
 def test_a_network_is_a_part_of_a_network(lesson):
-    flat = lesson.network_of(lesson.init(jax.random.key(2), lesson.WIDTHS))
+    flat = lesson.network_of(weights(lesson))
     nested = lesson.Network((lesson.Network(flat.parts[:2]), lesson.Network(flat.parts[2:])))
-    answers = [jax.jit(lesson.by_classes)(network, *images(jnp.float32)) for network in (flat, nested)]
+    answers = [jax.jit(lesson.by_classes)(network, *images()) for network in (flat, nested)]
     for a, b in zip(*map(jax.tree.leaves, answers), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
 def test_objects_hold_no_hidden_state(lesson):
-    network = lesson.network_of(lesson.init(jax.random.key(3), lesson.WIDTHS))
+    network = lesson.network_of(weights(lesson))
     for value in (network, *network.parts):
         field = dataclasses.fields(value)[0].name
         with pytest.raises(dataclasses.FrozenInstanceError, match="cannot assign"):
             setattr(value, field, None)
     before = [dict(vars(part)) for part in network.parts]
-    network.forward(images(jnp.float32)[0])
+    network.forward(images()[0])
     for part, fields in zip(network.parts, before, strict=True):
         assert vars(part).keys() == fields.keys()
         assert all(vars(part)[name] is value for name, value in fields.items())
+
+
+def test_first_weights_have_the_widths_of_the_chain(lesson):
+    params = jax.eval_shape(lambda: lesson.params_of(lesson.init(jax.random.key(0), lesson.WIDTHS)))
+    expected, _ = jax.eval_shape(lambda: lesson.model.init(jax.random.key(0), lesson.WIDTHS[:1]))
+    assert params == expected

@@ -14,8 +14,23 @@ from chainrule.audit.registry import REGISTER, Entry, OptimizerEntry, register_o
 from chainrule.layer import Layer, Lifted, StatelessLayer
 from chainrule.rule import Rule
 
+# What waits for the slow tests, each check of it: networks, but for the simplest, and layers that are a rule of the room
+# "ops" in another form, or a layer beside them in one more variant.
+QUICK_MODELS = {"perceptron", "mlp, relu"}
+SLOW_LAYERS = {
+    *("MultiHeadAttention", "Conv without bias", "ConvTranspose", "MaxPool"),
+    *("GRU, last", "LSTM, carrying", "Bidirectional", "BatchNorm without scale"),
+}
 
-@pytest.mark.parametrize("name", [entry.name for entry in audit.rules()])
+
+def waits(entry):
+    return entry.name in SLOW_LAYERS or (entry.room == "models" and entry.name not in QUICK_MODELS)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(entry.name, marks=[pytest.mark.slow] if waits(entry) else []) for entry in audit.rules()],
+)
 def test_rule_passes_every_check(name):
     (entry,) = audit.entries(name)
     report = audit.check_entry(entry)
@@ -23,6 +38,14 @@ def test_rule_passes_every_check(name):
     assert report.worst(AUTODIFF) <= 1e-12
     assert report.worst(DIFFERENCES) <= 1e-6
     assert report.worst(PRIMAL) <= 1e-12
+
+
+def test_only_layers_and_networks_wait_for_the_slow_tests():
+    waiting = {entry.name: entry.room for entry in audit.rules() if waits(entry)}
+    assert set(waiting) >= SLOW_LAYERS
+    assert {waiting[name] for name in SLOW_LAYERS} == {"layers"}
+    assert set(waiting.values()) == {"layers", "models"}
+    assert {entry.name for entry in audit.rules() if entry.room == "models"} > QUICK_MODELS
 
 
 def test_every_public_rule_is_registered():

@@ -19,10 +19,11 @@ def digits_run(tmp_path_factory):
 def run(capsys, tmp_path, monkeypatch):
     """Run a command in this process, in an empty folder: ``code, out, err = run("train", "digits")``.
 
-    Without the compilation cache, which is a setting of the whole process.
+    Without the compilation cache and malloc's large blocks, which are settings of the whole process.
     """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CHAINRULE_NO_COMPILATION_CACHE", "1")
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "1")  # whoever sets any of its variables is left alone
 
     def call(*arguments):
         code = main([str(argument) for argument in arguments])

@@ -48,6 +48,15 @@ def test_options_reach_the_run(run, monkeypatch):
     ]
 
 
+def test_large_blocks_are_kept_before_anything_is_loaded(run, monkeypatch):
+    order = []
+    monkeypatch.setattr("chainrule.cli.memory.keep_large_blocks", lambda: order.append("memory"))
+    monkeypatch.setattr(data, "digits", lambda: order.append("data") or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run(*QUICK)
+    assert order == ["memory", "data"]
+
+
 def test_runs_do_not_overwrite_each_other_and_the_same_seed_gives_the_same_bytes(run, tmp_path):
     assert run(*QUICK)[0] == 0
     assert run(*QUICK)[0] == 0

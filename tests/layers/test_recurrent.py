@@ -15,7 +15,15 @@ pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 TORCH = store.load("recurrence")
 LAYERS = {"rnn": layers.RNN, "gru": layers.GRU, "lstm": layers.LSTM}
-by_name = {"ids": lambda case: case["name"]}
+
+
+def cases(topic, quick):
+    """PyTorch's cases, one for each kind of layer; all but the quick one wait for the slow tests."""
+    found = TORCH[topic]
+    assert quick in [case["name"] for case in found]
+    return [
+        pytest.param(case, marks=[] if case["name"] == quick else [pytest.mark.slow], id=case["name"]) for case in found
+    ]
 
 
 def pull(layer, params, x, cotangent):
@@ -43,7 +51,7 @@ def assert_pytorchs(layer, params, x, mask, d_y, expected_y, expected_params, d_
     assert_trees_close(d_params, jax.tree.map(jnp.asarray, expected_params), rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("case", TORCH["bidirectional"], **by_name)
+@pytest.mark.parametrize("case", cases("bidirectional", "lstm"))
 def test_bidirectional_is_pytorchs_on_packed_sequences(x64, case):
     def both(pair):
         return dict(zip(("forward", "backward"), pair, strict=True))
@@ -53,7 +61,7 @@ def test_bidirectional_is_pytorchs_on_packed_sequences(x64, case):
     assert_pytorchs(layer, params, case["x"], case["mask"], case["d_ys"], case["ys"], wanted, case["d_x"])
 
 
-@pytest.mark.parametrize("case", TORCH["stacked"], **by_name)
+@pytest.mark.parametrize("case", cases("stacked", "gru"))
 def test_a_chain_of_two_is_pytorchs_stack_on_packed_sequences(x64, case):
     one = LAYERS[case["name"]](2)
     layer, params, wanted = chain(one, one), tuple(case["params"]), tuple(case["d_params"])
@@ -70,7 +78,7 @@ def test_last_of_both_directions_joins_their_own_ends(x64):
     np.testing.assert_allclose(y, np.concatenate(list(case["end"][0]), axis=-1), atol=1e-10)
 
 
-@pytest.mark.parametrize("name", ["rnn", "lstm"])
+@pytest.mark.parametrize("name", [pytest.param("rnn", marks=pytest.mark.slow), "lstm"])
 def test_windows_that_carry_their_state_are_the_long_sequence(x64, rng, name):
     layer = LAYERS[name](3, carry_batch=2)
     params, state = drawn(layer, (6, 4), jnp.float64)

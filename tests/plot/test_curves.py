@@ -84,3 +84,23 @@ def test_a_loss_of_zero_has_a_linear_scale():
 def test_bad_input_is_named(history, message):
     with pytest.raises(ValueError, match=f"^curves: .*{message}"):
         curves(history)
+
+
+@pytest.mark.parametrize("values", [(1.5, 1.65), (0.67, 0.667), (1.0, 1.0)])
+def test_baselines_are_dashed_lines_with_names_that_never_overlap(values):
+    figure = curves(FULL, baselines=dict(zip(("counting", "guessing"), values, strict=True)))
+    loss, accuracy = figure.axes
+    dashed = [line for line in loss.get_lines() if line.get_linestyle() == "--"]
+    assert sorted(line.get_ydata()[0] for line in dashed) == sorted(values)
+    assert not [line for line in accuracy.get_lines() if line.get_linestyle() == "--"]
+    assert f"counting {values[0]:.3g}" in texts(figure)
+    assert overlaps(figure, ["counting", "guessing"]) == []
+    assert overlaps(figure, ["training", "held out"]) == []
+
+
+def test_no_baseline_is_none_and_bad_ones_are_named():
+    assert not [line for line in curves(FULL).axes[0].get_lines() if line.get_linestyle() == "--"]
+    with pytest.raises(ValueError, match=r"^curves: baselines\['guess'\] must be finite, got nan"):
+        curves(FULL, baselines={"guess": np.nan})
+    with pytest.raises(ValueError, match=r"^curves: baselines must be at most two, got 3"):
+        curves(FULL, baselines={"a": 1.0, "b": 2.0, "c": 3.0})

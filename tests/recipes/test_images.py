@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from chainrule import data
-from chainrule.recipes import RECIPES, images, training
+from chainrule.recipes import RECIPES, images, read_run, run_folder, training
 from chainrule.recipes.images import train_images
+
+from . import tiny
 
 QUICK = RECIPES["digits"]["mlp"].changed(epochs=6)  # as the fixture: one compiled program serves both
 
@@ -53,6 +55,83 @@ def test_hand_and_autodiff_learn_the_same(digits):
     autodiff = train_images(QUICK.changed(gradients="autodiff"), digits, progress=False)
     wrong = abs(hand.test_accuracy - autodiff.test_accuracy) * len(digits.test[1])
     assert wrong < 1.5  # one image at the most
+
+
+@pytest.fixture(scope="module")
+def lenet_run():
+    return train_images(tiny.LENET, tiny.few_digits(), progress=False)
+
+
+@pytest.fixture(scope="module")
+def resnet_run():
+    return train_images(tiny.RESNET, tiny.few_digits(), progress=False)
+
+
+@pytest.mark.parametrize("network", ["lenet", "resnet"])
+def test_a_convolutional_network_learns_and_is_read_back_as_it_was(request, tmp_path, network):
+    result = request.getfixturevalue(f"{network}_run")
+    assert result.run.history["loss"][-1] < result.run.history["loss"][0]
+    saved = read_run(run_folder.write_run(result, tmp_path / "run"))
+    x, y = result.dataset.test
+    np.testing.assert_array_equal(saved.probabilities(x), result.test_probabilities)
+    assert result.test_accuracy == (result.test_probabilities.argmax(axis=1) == y).mean()
+    assert saved.config == result.config
+    assert (tmp_path / "run" / "state.safetensors").exists() == (network == "resnet")
+
+
+def test_running_statistics_are_read_back_and_a_change_of_them_is_noticed(resnet_run, tmp_path):
+    folder = run_folder.write_run(resnet_run, tmp_path / "run")
+    state = jax.tree.leaves(read_run(folder).state)
+    fresh = jax.tree.leaves(resnet_run.run.model.init(jax.random.key(0), (8, 8, 1))[1])
+    for saved, trained, new in zip(state, jax.tree.leaves(resnet_run.run.state), fresh, strict=True):
+        np.testing.assert_array_equal(saved, trained)
+        assert (np.asarray(saved) != np.asarray(new)).all()
+    content = bytearray((folder / "state.safetensors").read_bytes())
+    content[-2] ^= 1
+    (folder / "state.safetensors").write_bytes(content)
+    with pytest.raises(ValueError, match="state.safetensors: damaged or changed"):
+        read_run(folder)
+
+
+def test_dropout_and_augmentation_draw_by_the_seed_alone(lenet_run):
+    again = train_images(tiny.LENET, tiny.few_digits(), progress=False)
+    for a, b in zip(*(jax.tree.leaves(r.run.params) for r in (lenet_run, again)), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_facts_say_what_is_done_to_the_images():
+    facts = dict(images.facts(tiny.LENET, tiny.few_digits()))
+    assert facts["augmentation"] == "turned up to 5 degrees, moved up to 0.5 pixels"
+    assert "Dropout(0.2)" in facts["model"] or "Dropout(rate=0.2" in facts["model"]
+    assert "augmentation" not in dict(images.facts(tiny.RESNET, tiny.few_digits()))
+
+
+@pytest.mark.parametrize(
+    ("config", "change", "message"),
+    [
+        (tiny.LENET, {"hidden": (8, 8)}, r"hidden must be one width for lenet, got \(8, 8\)"),
+        (tiny.LENET, {"channels": ()}, r"channels must be one width or more for lenet, got \(\)"),
+        (tiny.RESNET, {"hidden": (8,)}, r"hidden must be empty for resnet, got \(8,\)"),
+        (tiny.RESNET, {"dropout": 0.1}, r"dropout must be 0 for resnet, got 0\.1"),
+        (QUICK, {"channels": (8,)}, r"channels must be empty for mlp, got \(8,\)"),
+    ],
+)
+def test_settings_of_another_network_are_refused(config, change, message):
+    with pytest.raises(ValueError, match=message):
+        config.changed(**change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"dropout": 1.0}, r"rate must be .*\[0, 1\)"),
+        ({"scale": 1.0}, "scale must be below 1"),
+        ({"degrees": -1.0}, "degrees must be a finite number, at least 0"),
+    ],
+)
+def test_strengths_that_layers_and_augmentation_refuse(change, message):
+    with pytest.raises(ValueError, match=message):
+        train_images(tiny.LENET.changed(**change), tiny.few_digits(), progress=False)
 
 
 def test_weight_decay_reads_0_where_the_optimiser_has_none():

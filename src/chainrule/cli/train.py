@@ -63,8 +63,10 @@ def train(settings: Settings, recipe: str, model: str | None, out: Path | None, 
     config = config.changed(**changes)
     job = importlib.import_module(KINDS[config.kind])
 
+    from chainrule.cli.memory import keep_large_blocks
     from chainrule.recipes import run_folder
 
+    keep_large_blocks()
     if settings.compilation_cache:
         from chainrule.cli.compilation_cache import use_compilation_cache
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from chainrule.plot.style import GREY, INK, SMALL, TEXT, TITLE, VERMILION, WIDTH, new_figure
+from chainrule.plot.style import DPI, GREY, INK, SMALL, TEXT, TITLE, VERMILION, WIDTH, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["surprise"]
 
 _COLUMNS = 80
-_MARGIN = 0.2  # inches
+_CELL = 14 / DPI  # inches: characters are spaced by whole pixels
+_MARGIN = (WIDTH - _COLUMNS * _CELL) / 2
 _ADVANCE = 0.602  # the width of a character of DejaVu Sans Mono, in its size
 _LINE = 1.35  # from line to line, in its size
 _LINE_END, _NO_GLYPH = "\N{DOWNWARDS ARROW WITH CORNER LEFTWARDS}", "\N{WHITE SQUARE}"
@@ -54,8 +55,8 @@ def surprise(text: str, nats: ArrayLike, *, most: float = 5.0) -> Figure:
     for row, (first, line) in enumerate(lines):
         ground[row, : len(line)] = values[first : first + len(line)]
 
-    inner = WIDTH - 2 * _MARGIN
-    size = 72 * inner / _COLUMNS / _ADVANCE
+    inner = _COLUMNS * _CELL
+    size = 72 * _CELL / _ADVANCE
     height = len(lines) * size * _LINE / 72
     top, bottom = 0.5, 0.75
     figure = new_figure(top + height + bottom)

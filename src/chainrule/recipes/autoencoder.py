@@ -80,7 +80,7 @@ class AutoencoderResult(Result):
         }
 
     def pictures(self) -> dict[str, Draw]:
-        """The curves, some test images above their reconstructions, and the plane of the codes where they have two numbers."""
+        """The curves, an image of each class above its reconstructions, and the plane of codes that have two numbers."""
         pictures: dict[str, Draw] = {"curves.png": self._draw_curves, "reconstructions.png": self._draw_reconstructions}
         if self.config.latent == 2:
             pictures["latent.png"] = self._draw_latent
@@ -99,7 +99,10 @@ class AutoencoderResult(Result):
         ]
 
     def _draw_curves(self, path: Any) -> None:
-        figure = plot.curves(self.run.history)
+        # Squared errors alone can be compared with those that the loss is of.
+        errors = {f"PCA ({self.config.latent})": self.pca_error, "mean image": self.mean_error}
+        baselines = errors if self.config.loss == "squared_error" else None
+        figure = plot.curves(self.run.history, baselines=baselines)
         figure.axes[0].set_ylabel(_LOSSES[self.config.loss][1])
         plot.save(figure, path)
 

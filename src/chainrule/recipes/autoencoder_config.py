@@ -17,8 +17,8 @@ class AutoencoderConfig(Config):
     Attributes:
         data: ``"mnist"`` or ``"digits"``; the labels only colour a picture.
         model: ``"autoencoder"``.
-        hidden: the width of each hidden layer of the encoder; the decoder has the same in reverse. With none at all both are
-            linear.
+        hidden: the width of each hidden layer of the encoder; the decoder has the same in reverse. With none at all the
+            code is a linear function of the image.
         latent: how many numbers an image is pressed through; two make a plane that can be drawn.
         loss: ``"squared_error"`` of the pixels, or ``"cross_entropy"``, which takes each pixel for the probability of ink.
 
@@ -34,7 +34,8 @@ class AutoencoderConfig(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_choice("model", self.model, ("autoencoder",))
+        if self.model != "autoencoder":
+            raise ValueError(f"model must be 'autoencoder', got {self.model!r}")
         require_choice("loss", self.loss, ("squared_error", "cross_entropy"))
         object.__setattr__(self, "hidden", tuple(self.hidden))
         for width in self.hidden:

@@ -1,0 +1,33 @@
+"""Networks so small that a test can train them: each is compiled once, whoever asks for it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+from chainrule import data
+from chainrule.data import Dataset
+from chainrule.recipes.autoencoder_config import AutoencoderConfig
+from chainrule.recipes.images_config import ImagesConfig
+
+_SHARED = {
+    "data": "digits",
+    "epochs": 3,
+    "batch_size": 32,
+    "learning_rate": 1e-2,
+    "optimizer": "adam",
+}
+
+LENET = ImagesConfig(
+    model="lenet", channels=(2, 3), hidden=(8,), dropout=0.2, degrees=5.0, shift=0.5, ink_box=8, ink_centre=3.5, **_SHARED
+)
+RESNET = ImagesConfig(model="resnet", channels=(2, 3), ink_box=8, ink_centre=3.5, **_SHARED)
+AUTOENCODER = AutoencoderConfig(model="autoencoder", hidden=(12,), **_SHARED | {"epochs": 20})
+
+
+@functools.cache
+def few_digits() -> Dataset:
+    """The first 150 training and 60 test images of the digits."""
+    digits = data.digits()
+    (x, y), (test_x, test_y) = digits.train, digits.test
+    return dataclasses.replace(digits, train=(x[:150], y[:150]), test=(test_x[:60], test_y[:60]))
