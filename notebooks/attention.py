@@ -15,16 +15,18 @@
 # %% [markdown]
 # # Attention
 #
-# "The trophy did not fit into the suitcase, because it was too big." What was too big? To read *it*, one looks back at *trophy*
-# and *suitcase*, wherever they stand, and takes from them what is needed. A recurrent network must have squeezed all it may
-# ever need into one state. **Attention** looks back directly: every step of a sequence chooses which other steps to read.
+# "The trophy did not fit into the suitcase, because it was too big." What was too big? To read *it*, one looks back at
+# *trophy* and *suitcase*, wherever they stand, and takes from them what is needed. A recurrent network must have
+# squeezed all it may ever need into one state. **Attention** looks back directly: every step of a sequence chooses
+# which other steps to read.
 #
-# **The question of this lesson:** to look something up is a *choice*, and a choice has no derivative: one entry is read, the others
-# are not. How does a network learn where to look?
+# **The question of this lesson:** to look something up is a *choice*, and a choice has no derivative: one entry is
+# read, the others are not. How does a network learn where to look?
 #
-# The answer: it reads *all* entries, each with a weight, and the weights have derivatives. We shall derive them, prove them,
-# find a way to compute them that does not fill the memory, and watch a small network learn to look. You need the lesson
-# [`backpropagation_by_hand`](backpropagation_by_hand.ipynb): matrix products and their pullbacks (its section 2), and softmax (section 3).
+# The answer: it reads *all* entries, each with a weight, and the weights have derivatives. We shall derive them, prove
+# them, find a way to compute them that does not fill the memory, and watch a small network learn to look. You need the
+# lesson [`backpropagation_by_hand`](backpropagation_by_hand.ipynb): matrix products and their pullbacks (its section
+# 2), and softmax (section 3).
 #
 # | | |
 # |---|---|
@@ -92,10 +94,10 @@ def autodiff(f, *arguments, argnums=0):
 # %% [markdown]
 # ## 1. A soft dictionary, with numbers on paper
 #
-# A dictionary holds pairs of a *key* and a *value*. We come with a *query*, find the key that is equal to it, and take that
-# key's value. In a **soft** dictionary queries and keys are vectors. How well a key $k_s$ fits a query $q$ is measured by their
-# product $q \cdot k_s$, the *score*. Softmax turns the scores into weights that are positive and sum to 1; and what we take is the
-# weighted mean of *all* the values:
+# A dictionary holds pairs of a *key* and a *value*. We come with a *query*, find the key that is equal to it, and take
+# that key's value. In a **soft** dictionary queries and keys are vectors. How well a key $k_s$ fits a query $q$ is
+# measured by their product $q \cdot k_s$, the *score*. Softmax turns the scores into weights that are positive and sum
+# to 1; and what we take is the weighted mean of *all* the values:
 #
 # $$S_s = q \cdot k_s, \qquad p_s = \frac{e^{S_s}}{\sum_r e^{S_r}}, \qquad y = \sum_s p_s v_s .$$
 #
@@ -109,8 +111,8 @@ def autodiff(f, *arguments, argnums=0):
 #
 # $$y = 0.7153 \cdot 10 + 0.2631 \cdot 20 + 0.0216 \cdot 60 = 13.71 .$$
 #
-# **Backwards.** Let the loss say that $y$ should grow: $g = \partial L/\partial y = -1$, to have simple numbers. The value $v_s$ entered with the
-# factor $p_s$, the weight $p_s$ with the factor $v_s$:
+# **Backwards.** Let the loss say that $y$ should grow: $g = \partial L/\partial y = -1$, to have simple numbers. The
+# value $v_s$ entered with the factor $p_s$, the weight $p_s$ with the factor $v_s$:
 #
 # $$\frac{\partial L}{\partial v_s} = g\, p_s, \qquad \frac{\partial L}{\partial p_s} = g\, v_s .$$
 #
@@ -120,13 +122,14 @@ def autodiff(f, *arguments, argnums=0):
 # \frac{\partial L}{\partial S_s} = p_s \Big( g\, v_s - \sum_r p_r\, g\, v_r \Big) = g\; p_s\, (v_s - y) .
 # $$
 #
-# Read it: **a score should rise if its value is better than what one gets now**, and the more so, the more weight it has. Here
-# entry 3 has the largest value and gains, entry 1 loses:
+# Read it: **a score should rise if its value is better than what one gets now**, and the more so, the more weight it
+# has. Here entry 3 has the largest value and gains, entry 1 loses:
 #
 # $$\frac{\partial L}{\partial S} = -1 \cdot \big(0.7153 \cdot (10 - 13.71),\; 0.2631 \cdot (20 - 13.71),\; 0.0216 \cdot (60 - 13.71)\big) = (2.655,\; -1.655,\; -1.000)$$
 #
-# (a step *against* the gradient raises scores 2 and 3). They sum to 0, for only differences of scores count. At last, $S_s = q \cdot k_s$ gives
-# $\partial L/\partial q = \sum_s \frac{\partial L}{\partial S_s} k_s$ and $\partial L/\partial k_s = \frac{\partial L}{\partial S_s}\, q$.
+# (a step *against* the gradient raises scores 2 and 3). They sum to 0, for only differences of scores count. At last,
+# $S_s = q \cdot k_s$ gives $\partial L/\partial q = \sum_s \frac{\partial L}{\partial S_s} k_s$ and
+# $\partial L/\partial k_s = \frac{\partial L}{\partial S_s}\, q$.
 
 # %%
 q = np.array([2.0, 1.0])
@@ -165,26 +168,27 @@ panels[0].set_ylabel("weight p")
 plt.show()
 
 # %% [markdown]
-# *Between the mean of all values (left: all scores equal) and an ordinary look-up (right: one weight is nearly 1) there is no jump.
-# The length of the query says how sharp the look-up is.*
+# *Between the mean of all values (left: all scores equal) and an ordinary look-up (right: one weight is nearly 1) there
+# is no jump. The length of the query says how sharp the look-up is.*
 #
 # ## 2. Many queries at once, and why $\sqrt d$
 #
-# Stack $T$ queries as the rows of a matrix $Q$ ($T \times d$), $N$ keys as the rows of $K$ ($N \times d$) and their values as the rows of $V$ ($N \times m$). All
-# scores are then one matrix product, and so are all the means:
+# Stack $T$ queries as the rows of a matrix $Q$ ($T \times d$), $N$ keys as the rows of $K$ ($N \times d$) and their
+# values as the rows of $V$ ($N \times m$). All scores are then one matrix product, and so are all the means:
 #
 # $$\boxed{\; S = \frac{Q K^{\mathsf T}}{\sqrt d}, \qquad P = \operatorname{softmax}(S) \text{ along each row}, \qquad Y = P V \;}$$
 #
-# This is *scaled dot-product attention* (A. Vaswani and others, 2017). What is the $\sqrt d$ for? Suppose that the entries of a query
-# and a key are independent, with mean 0 and variance 1, as they are at the beginning of training. Their product is a sum of $d$ terms $q_j k_j$.
-# Each has mean $0 \cdot 0 = 0$ and variance $1 \cdot 1 = 1$, and variances of independent terms add:
+# This is *scaled dot-product attention* (A. Vaswani and others, 2017). What is the $\sqrt d$ for? Suppose that the
+# entries of a query and a key are independent, with mean 0 and variance 1, as they are at the beginning of training.
+# Their product is a sum of $d$ terms $q_j k_j$. Each has mean $0 \cdot 0 = 0$ and variance $1 \cdot 1 = 1$, and
+# variances of independent terms add:
 #
 # $$\operatorname{Var}\Big(\sum_{j=1}^{d} q_j k_j\Big) = d, \qquad \text{so a typical score is} \pm \sqrt d .$$
 #
-# With $d = 256$, scores differ by 16 and more, and $e^{16}$ is nine million: softmax puts all weight on one entry, chosen by
-# chance. That alone might be mended. But look at the way back, $\partial L/\partial S_s = g\, p_s (v_s - y)$. If $p_s \approx 0$, it is 0; if
-# $p_s \approx 1$, then $y \approx v_s$, and it is 0 again. The softmax is **saturated**: no gradient, no learning. Divided by $\sqrt d$, the
-# variance is 1 whatever the width.
+# With $d = 256$, scores differ by 16 and more, and $e^{16}$ is nine million: softmax puts all weight on one entry,
+# chosen by chance. That alone might be mended. But look at the way back, $\partial L/\partial S_s = g\, p_s (v_s - y)$.
+# If $p_s \approx 0$, it is 0; if $p_s \approx 1$, then $y \approx v_s$, and it is 0 again. The softmax is
+# **saturated**: no gradient, no learning. Divided by $\sqrt d$, the variance is 1 whatever the width.
 
 # %%
 random = np.random.default_rng(0)
@@ -212,8 +216,8 @@ panels[0].legend(loc="center right")
 plt.show()
 
 # %% [markdown]
-# *Random queries and 32 random keys. Without the scale a wide attention is a hard choice from the start, and hardly any gradient comes through
-# it.*
+# *Random queries and 32 random keys. Without the scale a wide attention is a hard choice from the start, and hardly any
+# gradient comes through it.*
 #
 # ## 3. The way back
 #
@@ -306,8 +310,8 @@ referee(by_hand, auto)
 print("and the same Y:", np.allclose(Y, Y_by_numbers, rtol=1e-13))
 
 # %% [markdown]
-# **The library's rule** `ops.attention` does this for a whole batch, and for several heads (section 6): its arrays are (batch, time, heads,
-# width). Residuals: the three matrices and $P$.
+# **The library's rule** `ops.attention` does this for a whole batch, and for several heads (section 6): its arrays are
+# (batch, time, heads, width). Residuals: the three matrices and $P$.
 
 # %%
 batch, heads = 2, 3
@@ -339,10 +343,10 @@ print("each example and head is our NumPy of above")
 # %% [markdown]
 # ## 4. Not to look ahead
 #
-# A model of text is to say what comes next. At each step it may read what came before, and nothing after: else it would read
-# the answer. In *self-attention* queries, keys and values come from the same sequence, and the **causal mask** allows
-# query $t$ the keys $s \le t$. Where it forbids, the score is set to $-\infty$ *before* the softmax: $e^{-\infty} = 0$, so the
-# weight is exactly 0, and the others still sum to 1.
+# A model of text is to say what comes next. At each step it may read what came before, and nothing after: else it would
+# read the answer. In *self-attention* queries, keys and values come from the same sequence, and the **causal mask**
+# allows query $t$ the keys $s \le t$. Where it forbids, the score is set to $-\infty$ *before* the softmax:
+# $e^{-\infty} = 0$, so the weight is exactly 0, and the others still sum to 1.
 #
 # The way back needs no change at all: where $P_{ts} = 0$, the formula gives $\dot S_{ts} = 0$ by itself.
 
@@ -375,12 +379,13 @@ panels[0].set_ylabel("query t, who reads")
 plt.show()
 
 # %% [markdown]
-# *Grey: forbidden; a score of $-\infty$, a weight of 0. The first step can only look at itself. Each row of $P$ sums to 1.*
+# *Grey: forbidden; a score of $-\infty$, a weight of 0. The first step can only look at itself. Each row of $P$ sums to
+# 1.*
 #
 # ## 5. Where things stand: positions
 #
-# Nothing in $\operatorname{softmax}(QK^{\mathsf T})V$ knows the *order* of the entries. Shuffle the keys together with their values, and every
-# query gets the same mean: "dog bites man" is "man bites dog".
+# Nothing in $\operatorname{softmax}(QK^{\mathsf T})V$ knows the *order* of the entries. Shuffle the keys together with
+# their values, and every query gets the same mean: "dog bites man" is "man bites dog".
 
 # %%
 shuffled = random.permutation(T)
@@ -390,13 +395,13 @@ print(f"keys and values shuffled: the outputs differ by {np.max(np.abs(Y - Y_shu
 assert np.allclose(Y, Y_shuffled, rtol=1e-12)
 
 # %% [markdown]
-# So the position must be *in* the vectors. The simplest way: to each position belongs a vector of its own, and it is added. It may be
-# learned (`layers.LearnedPositions`), or fixed, as **waves** of many lengths:
+# So the position must be *in* the vectors. The simplest way: to each position belongs a vector of its own, and it is
+# added. It may be learned (`layers.LearnedPositions`), or fixed, as **waves** of many lengths:
 #
 # $$P_{t,\,2i} = \sin(\omega_i t), \qquad P_{t,\,2i+1} = \cos(\omega_i t), \qquad \omega_i = 10000^{-2i/d} .$$
 #
-# Like the hands of a clock, a fast wave tells neighbours apart, and slow ones tell the hour. And the product of two such vectors
-# depends on the *distance* alone, by $\cos a \cos b + \sin a \sin b = \cos(a - b)$:
+# Like the hands of a clock, a fast wave tells neighbours apart, and slow ones tell the hour. And the product of two
+# such vectors depends on the *distance* alone, by $\cos a \cos b + \sin a \sin b = \cos(a - b)$:
 #
 # $$P_t \cdot P_s = \sum_i \big( \sin \omega_i t \sin \omega_i s + \cos \omega_i t \cos \omega_i s \big) = \sum_i \cos\big(\omega_i (t - s)\big) .$$
 
@@ -416,20 +421,21 @@ plt.show()
 # %% [markdown]
 # *Three positions, one curve: the lines lie on top of each other where they overlap.*
 #
-# **Rotary positions** (J. Su and others, 2021) do that with the queries and keys themselves. Take their numbers two by two, as points
-# in a plane, and **turn** each by an angle that grows with the position, a different speed for each pair:
+# **Rotary positions** (J. Su and others, 2021) do that with the queries and keys themselves. Take their numbers two by
+# two, as points in a plane, and **turn** each by an angle that grows with the position, a different speed for each
+# pair:
 #
 # $$
 # R(t) \begin{pmatrix} a \\ b \end{pmatrix} = \begin{pmatrix} a \cos \omega t - b \sin \omega t \\ a \sin \omega t + b \cos \omega t \end{pmatrix} .
 # $$
 #
-# Turn two arrows by the same angle, and the angle between them does not change, nor do their lengths; so nor does their product. If the query is
-# turned by $\omega t$ and the key by $\omega s$, we may turn both back by $\omega s$:
+# Turn two arrows by the same angle, and the angle between them does not change, nor do their lengths; so nor does their
+# product. If the query is turned by $\omega t$ and the key by $\omega s$, we may turn both back by $\omega s$:
 #
 # $$\big(R(t)\,q\big) \cdot \big(R(s)\,k\big) = \big(R(t - s)\,q\big) \cdot k .$$
 #
-# **The score depends on the contents and on the distance $t - s$ alone.** And backwards: to turn is an orthogonal map, its
-# transpose turns the other way, so $\partial L/\partial x_t = R(-t)\, \partial L/\partial y_t$.
+# **The score depends on the contents and on the distance $t - s$ alone.** And backwards: to turn is an orthogonal map,
+# its transpose turns the other way, so $\partial L/\partial x_t = R(-t)\, \partial L/\partial y_t$.
 
 # %%
 random = np.random.default_rng(3)
@@ -466,20 +472,22 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# *Left: equal along each diagonal. Right: three rows of that picture, drawn over the distance; where they overlap they are one line.*
+# *Left: equal along each diagonal. Right: three rows of that picture, drawn over the distance; where they overlap they
+# are one line.*
 #
 # ## 6. Several heads
 #
-# One softmax gives one mean. But *it* may have to read at once which noun it stands for and which verb follows. So the $d$ features are divided
-# among $H$ **heads** of $d/H$ features each. Every head has its own queries, keys and values, and so its own weights; what they read is put side by side,
-# and mixed by a last matrix:
+# One softmax gives one mean. But *it* may have to read at once which noun it stands for and which verb follows. So the
+# $d$ features are divided among $H$ **heads** of $d/H$ features each. Every head has its own queries, keys and values,
+# and so its own weights; what they read is put side by side, and mixed by a last matrix:
 #
 # $$[\,Q \;\; K \;\; V\,] = X W + b, \qquad A_h = \operatorname{attention}(Q_h, K_h, V_h), \qquad Y = [\,A_1 \cdots A_H\,]\, W_o + b_o .$$
 #
-# Each head is narrower, so all together cost what one wide head would. For the way back there is nothing to derive: it is the chain rule over
-# parts that we have. $W_o$ is a dense layer; its $\dot A$ is cut into heads; each head's $\dot Q_h, \dot K_h, \dot V_h$ come by
-# section 3, are put side by side again, and meet the other dense layer. Here is `layers.MultiHeadAttention`, with rotary
-# positions and the causal mask, against a loop over heads in NumPy, and its gradients against autodiff:
+# Each head is narrower, so all together cost what one wide head would. For the way back there is nothing to derive: it
+# is the chain rule over parts that we have. $W_o$ is a dense layer; its $\dot A$ is cut into heads; each head's
+# $\dot Q_h, \dot K_h, \dot V_h$ come by section 3, are put side by side again, and meet the other dense layer. Here is
+# `layers.MultiHeadAttention`, with rotary positions and the causal mask, against a loop over heads in NumPy, and its
+# gradients against autodiff:
 
 # %%
 layer = layers.MultiHeadAttention(heads=3, causal=True, rotary=True)
@@ -514,12 +522,13 @@ print("the same y as the loop over heads:", np.allclose(y, joined, rtol=1e-12))
 # %% [markdown]
 # ## 7. Attention in little memory
 #
-# $P$ has $T^2$ numbers. At 2,048 steps that is four million, for each head and each example, and $P$ is a residual: it must be kept
-# until the way back. The inputs and outputs are $T$ rows each. Can one do without ever writing $P$ down?
+# $P$ has $T^2$ numbers. At 2,048 steps that is four million, for each head and each example, and $P$ is a residual: it
+# must be kept until the way back. The inputs and outputs are $T$ rows each. Can one do without ever writing $P$ down?
 #
-# **Forwards.** Read the keys *in blocks*, and keep for each query three things that summarise what it has read: the largest score so far $m$,
-# the sum $l = \sum_s e^{S_s - m}$, and $a = \sum_s e^{S_s - m} v_s$. At the end $y = a / l$. When a new block comes, the largest
-# score may grow to $m'$; since $e^{S - m'} = e^{S - m} \cdot e^{m - m'}$, one factor mends all that was summed before:
+# **Forwards.** Read the keys *in blocks*, and keep for each query three things that summarise what it has read: the
+# largest score so far $m$, the sum $l = \sum_s e^{S_s - m}$, and $a = \sum_s e^{S_s - m} v_s$. At the end $y = a / l$.
+# When a new block comes, the largest score may grow to $m'$; since $e^{S - m'} = e^{S - m} \cdot e^{m - m'}$, one
+# factor mends all that was summed before:
 #
 # $$
 # m' = \max\big(m,\; \max_{s \in \text{block}} S_s\big), \qquad
@@ -529,13 +538,14 @@ print("the same y as the loop over heads:", np.allclose(y, joined, rtol=1e-12))
 #
 # That is the **online softmax**. (Without $m$ the sums would be right as well, until $e^{S}$ overflows.)
 #
-# **Backwards** the weights of a block are simply made again: $P_{ts} = e^{S_{ts} - m_t} / l_t$. But there is a difficulty: $\dot S$
-# contains $\operatorname{rowsum}(P \odot \dot P)$, a sum over *all* keys, when we see one block. Here is the trick. Put in $\dot P_{tr} = G_t \cdot V_r$:
+# **Backwards** the weights of a block are simply made again: $P_{ts} = e^{S_{ts} - m_t} / l_t$. But there is a
+# difficulty: $\dot S$ contains $\operatorname{rowsum}(P \odot \dot P)$, a sum over *all* keys, when we see one block.
+# Here is the trick. Put in $\dot P_{tr} = G_t \cdot V_r$:
 #
 # $$D_t = \sum_r P_{tr}\, \dot P_{tr} = \sum_r P_{tr}\; G_t \cdot V_r = G_t \cdot \sum_r P_{tr} V_r = G_t \cdot Y_t .$$
 #
-# **The row sum is the product of two rows that we have anyway.** (With one number as the value we saw it in section 1: $g\,y$.) So each block gives
-# its part of the gradients on its own:
+# **The row sum is the product of two rows that we have anyway.** (With one number as the value we saw it in section 1:
+# $g\,y$.) So each block gives its part of the gradients on its own:
 #
 # $$\dot S_{ts} = P_{ts}\, (G_t \cdot V_s - D_t), \qquad \dot V_s = \sum_t P_{ts} G_t, \qquad \dot Q_t \mathrel{+}= \tfrac{1}{\sqrt d} \dot S_{ts} K_s, \qquad
 # \dot K_s = \tfrac{1}{\sqrt d} \sum_t \dot S_{ts} Q_t .$$
@@ -578,9 +588,9 @@ print("the same Y, from blocks of 5 keys:", np.allclose(Y, Y_by_blocks, rtol=1e-
 referee(of_blocks, dict(zip("QKV", autodiff(attention_loss, Q, K, V, argnums=(0, 1, 2)), strict=True)))
 
 # %% [markdown]
-# In the library this is `ops.blockwise_attention`, with blocks of queries as well, and blocks that the causal mask forbids
-# left out. We count what must be kept, and ask the compiled programs, forward and backward together, how much memory they
-# take for their work besides inputs and results:
+# In the library this is `ops.blockwise_attention`, with blocks of queries as well, and blocks that the causal mask
+# forbids left out. We count what must be kept, and ask the compiled programs, forward and backward together, how much
+# memory they take for their work besides inputs and results:
 
 
 # %%
@@ -610,7 +620,12 @@ figure, axes = plt.subplots(figsize=(7.5, 3.8))
 axes.plot(sizes, plain, "o-", color=RED, label="ops.attention")
 axes.plot(sizes, blocks, "o-", color=BLUE, label="ops.blockwise_attention, blocks of 128")
 axes.plot(
-    sizes, plain[0] * (np.array(sizes) / sizes[0]) ** 2, color=GREY, linewidth=1, linestyle="--", label=r"$\sim T^2$"
+    sizes,
+    1.6 * plain[0] * (np.array(sizes) / sizes[0]) ** 2,
+    color=GREY,
+    linewidth=1,
+    linestyle="--",
+    label=r"$\sim T^2$",
 )
 axes.plot(sizes, blocks[0] * np.array(sizes) / sizes[0], color=GREY, linewidth=1, linestyle=":", label=r"$\sim T$")
 axes.set_xscale("log", base=2)
@@ -625,24 +640,26 @@ plt.show()
 #
 # ## 8. A network that learns to look
 #
-# Eight random symbols, and then the same eight again. The network reads such a sequence step by step, and is to say at each step which symbol comes next.
-# In the first half nothing can be known, and the best one can do is to guess: the loss is $\ln 8$ (eight equal chances). In the second half
-# everything can be known, if one looks back seven steps, at the symbol *after* the last occurrence of the present place. The smallest loss that
-# an honest network can have on the 15 predictions is therefore $\frac{7}{15} \ln 8 = 0.970$.
+# Eight random symbols, and then the same eight again, after a mark for the start. The network reads such a sequence
+# step by step, and is to say at each step which symbol comes next. In the first half nothing can be known: the best one
+# can do is to guess, at a loss of $\ln 8$ (eight equal chances). In the second half everything can be known, if one
+# looks seven steps back: at the symbol that came next the first time. The smallest loss that an honest network can
+# have, in the mean over both halves, is therefore $\frac12 \ln 8 = 1.040$.
 #
-# The network: an embedding (a vector for each symbol), learned positions, one attention with a single head, a dense layer. It is a transformer of
-# the smallest kind; `models.gpt` is built of the same parts, deeper, with a two-layer network after each attention.
+# The network: an embedding (a vector for each symbol), learned positions, one attention with a single head, a dense
+# layer. It is a transformer of the smallest kind; `models.gpt` is built of the same parts, deeper, with a two-layer
+# network after each attention.
 
 # %%
 SYMBOLS, HALF = 8, 8
-LENGTH = 2 * HALF - 1
-FLOOR = (HALF - 1) / LENGTH * np.log(SYMBOLS)
+START, LENGTH = SYMBOLS, 2 * HALF
+FLOOR = np.log(SYMBOLS) / 2
 
 
 def copies(count, seed):
-    """Tokens (count, 15), and the token after each."""
+    """Tokens (count, 16), the first a mark for the start, and the token after each."""
     half = np.random.default_rng(seed).integers(SYMBOLS, size=(count, HALF))
-    tokens = np.concatenate([half, half], axis=1).astype(np.int32)
+    tokens = np.concatenate([np.full((count, 1), START), half, half], axis=1).astype(np.int32)
     return tokens[:, :-1], tokens[:, 1:]
 
 
@@ -651,7 +668,7 @@ training, held_out = copies(1024, seed=10), copies(256, seed=11)
 
 def network(causal):
     return cr.chain(
-        layers.Embedding(SYMBOLS, 32),
+        layers.Embedding(SYMBOLS + 1, 32),
         layers.LearnedPositions(LENGTH),
         cr.residual(cr.chain(layers.LayerNorm(), layers.MultiHeadAttention(1, causal=causal))),
         layers.LayerNorm(),
@@ -660,11 +677,11 @@ def network(causal):
 
 
 def learn(model):
-    pictures = {}
+    kept = {}
 
     def keep(epoch, metrics, train_state):
-        if epoch in (1, 4, 20):
-            pictures[epoch] = jax.tree.map(jnp.copy, train_state.params)  # a copy: the next epoch reuses the memory
+        if epoch in (1, 2, 20):
+            kept[epoch] = jax.tree.map(jnp.copy, train_state.params)  # a copy: the next epoch reuses the memory
 
     run = train.fit(
         model,
@@ -679,97 +696,108 @@ def learn(model):
         callback=keep,
         progress=False,
     )
-    return run, pictures
+    return run, kept
 
 
-honest, pictures = learn(network(causal=True))
-second_half = np.argmax(honest.model(honest.params, held_out[0]), axis=-1)[:, HALF - 1 :]
-right = 100 * np.mean(second_half == held_out[1][:, HALF - 1 :])
+def right_answers(run, tokens):
+    """For each sequence and step, whether the network names the symbol that comes next."""
+    return np.argmax(jax.jit(run.model)(run.params, tokens), axis=-1) == held_out[1]
+
+
+honest, at_epochs = learn(network(causal=True))
+measured = {"with the mask": right_answers(honest, held_out[0])}
 print(f"loss on held-out sequences: {honest.history['validation_loss'][-1]:.3f}; the floor is {FLOOR:.3f}")
-print(f"second half, right on {right:.0f} % of the symbols")
+print(f"right in the second half: {100 * np.mean(measured['with the mask'][:, HALF:]):.0f} %")
 
 
 # %%
-def weights_of(model, params, tokens):
-    """What the one head looks at: P (batch, time, time), from the parameters."""
-    embedding, positions, block = model.layers[0], model.layers[1], params[2]
-    x = positions(params[1], embedding(params[0], tokens))
-    norm, attend = layers.LayerNorm(), layers.MultiHeadAttention(1, causal=True)
-    qkv = ops.affine(norm(block[0], x), block[1]["qkv"]["weight"], block[1]["qkv"]["bias"])
-    Q, K, _ = (np.asarray(part)[:, :, 0] for part in attend.split(qkv))
+def weights_of(params, tokens, causal=True):
+    """What the one head looks at, P (batch, time, time), from the parameters."""
+    embedding, positions, (_, (norm, attend)), _, _ = params
+    x = embedding["table"][tokens] + positions["table"]
+    qkv = ops.affine(layers.LayerNorm()(norm, x), attend["qkv"]["weight"], attend["qkv"]["bias"])
+    Q, K, _ = np.split(np.asarray(qkv), 3, axis=-1)
     S = np.einsum("btd,bsd->bts", Q, K) / np.sqrt(Q.shape[-1])
-    return softmax(np.where(np.tri(LENGTH, dtype=bool), S, -np.inf))
+    return softmax(np.where(np.tri(LENGTH, dtype=bool) | (not causal), S, -np.inf))
+
+
+letters = ["ABCDEFGH>"[token] for token in held_out[0][0]]
+
+
+def draw_weights(axes, P, title):
+    image = axes.imshow(P, cmap="Blues", vmin=0, vmax=1)
+    axes.axhline(HALF - 0.5, color=RED, linewidth=1, linestyle="--")
+    axes.set(xticks=range(LENGTH), xticklabels=letters, yticks=range(LENGTH), yticklabels=letters)
+    axes.set(title=title, xlabel="symbol that is read")
+    axes.tick_params(labelsize=9)
+    return image
 
 
 figure, panels = plt.subplots(1, 3, figsize=(11.5, 4.2))
-for axes, (epoch, params) in zip(panels, pictures.items(), strict=True):
-    P = weights_of(honest.model, params, held_out[0][:1])[0]
-    image = axes.imshow(P, cmap="Blues", vmin=0, vmax=1)
-    axes.plot([-0.5, LENGTH - 0.5], [HALF - 1.5] * 2, color=RED, linewidth=1, linestyle="--")
-    letters = ["ABCDEFGH"[token] for token in held_out[0][0]]
-    axes.set(xticks=range(LENGTH), xticklabels=letters, yticks=range(LENGTH), yticklabels=letters)
-    axes.set(title=f"epoch {epoch}", xlabel="symbol that is read")
+for axes, (epoch, params) in zip(panels, at_epochs.items(), strict=True):
+    image = draw_weights(axes, weights_of(params, held_out[0][:1])[0], f"epoch {epoch}")
 panels[0].set_ylabel("symbol that was just seen")
 figure.colorbar(image, ax=panels, shrink=0.8, label="weight P")
 plt.show()
 
 # %% [markdown]
-# *Below the dashed line the sequence repeats. There each step comes to look at one place, seven steps back: at the symbol that will come next.
-# Above it there is nothing to be found, and the weights stay spread out. Nobody told the network where to look; the gradient of section 3
-# did, score by score.*
+# *A held-out sequence; ">" is the mark for the start. Below the dashed line the sequence repeats: there each step comes
+# to look at one place, seven steps back, at the symbol that will come next. Above it there is nothing to be found, and
+# the network has learned to look at the mark, which says nothing. Nobody told it where to look; the gradient of section
+# 3 did, score by score.*
 #
 # ## 9. What goes wrong
 #
 # ### No mask: it cheats
 #
-# The same network, the same data, without the causal mask:
+# The same network, the same data, without the causal mask. We measure as before, on held-out sequences; and then *as it
+# would be used*, when the later symbols do not exist yet: at each step, the mark for the start stands in their places.
 
 # %%
 cheat, _ = learn(network(causal=False))
+measured["no mask"] = right_answers(cheat, held_out[0])
+runs, in_use = {"with the mask": honest, "no mask": cheat}, {}
+for name, run in runs.items():
+    known = [np.where(np.arange(LENGTH) <= t, held_out[0], START) for t in range(LENGTH)]
+    in_use[name] = np.stack([right_answers(run, known[t])[:, t] for t in range(LENGTH)], axis=1)
+    print(f"{name:14} held-out loss {run.history['validation_loss'][-1]:.3f}   (the floor is {FLOOR:.3f})")
 
-
-def in_use(run):
-    """Share of right answers in the second half when the future is really unknown: a 0 in place of each later symbol."""
-    right = []
-    for t in range(HALF - 1, LENGTH):
-        known = np.where(np.arange(LENGTH) <= t, held_out[0], 0)
-        outputs = predict[run.model](run.params, known)
-        right.append(np.argmax(outputs[:, t], axis=-1) == held_out[1][:, t])
-    return 100 * np.mean(right)
-
-
-predict = {run.model: jax.jit(run.model) for run in (honest, cheat)}
-honestly, cheating = in_use(honest), in_use(cheat)
-print(f"training loss: with the mask {honest.history['loss'][-1]:.3f}, without {cheat.history['loss'][-1]:.3f}")
-
-figure, (curves, bars) = plt.subplots(1, 2, figsize=(10.5, 3.7), width_ratios=[1.6, 1])
-for name, run, colour in (("with the mask", honest, BLUE), ("no mask", cheat, RED)):
-    curves.plot(np.arange(1, 21), run.history["loss"], color=colour, label=f"{name}, training")
-    curves.plot(
-        np.arange(1, 21), run.history["validation_loss"], color=colour, linestyle=":", label=f"{name}, held out"
-    )
+# %%
+figure, (curves, picture, bars) = plt.subplots(1, 3, figsize=(12.5, 4), width_ratios=[1.15, 1, 1.15])
+for (name, run), colour in zip(runs.items(), (BLUE, RED), strict=True):
+    curves.plot(np.arange(1, 21), run.history["loss"], color=colour, label=name)
+    curves.plot(np.arange(1, 21), run.history["validation_loss"], color=colour, linestyle=":")
 curves.axhline(FLOOR, color=GREY, linewidth=1, linestyle="--")
-curves.text(20, FLOOR + 0.05, "floor for honest networks", color=GREY, ha="right")
-curves.set(xlabel="epoch", ylabel="loss (nats)", ylim=(-0.05, 2.3), xticks=[1, 5, 10, 15, 20], title="Too good")
-curves.legend(loc="upper right", bbox_to_anchor=(1, 0.93))
-drawn = bars.barh(["with the mask", "no mask"], [honestly, cheating], color=(BLUE, RED), height=0.5)
-bars.bar_label(drawn, fmt="%.0f %%", padding=3)
-bars.axvline(100 / SYMBOLS, color=GREY, linewidth=1, linestyle="--")
-bars.text(100 / SYMBOLS + 2, 0.5, "guessing", color=GREY, va="center")
-bars.invert_yaxis()
-bars.set(xlim=(0, 120), xlabel="right in the second half (%)", title="In use, the future unknown")
+curves.text(20, FLOOR - 0.13, "floor for honest networks", color=GREY, ha="right")
+curves.set(xlabel="epoch", ylabel="loss (nats), held out: dotted", ylim=(-0.05, 2.3), xticks=[1, 5, 10, 15, 20])
+curves.set_title("Too good")
+curves.legend(loc="upper right")
+draw_weights(picture, weights_of(cheat.params, held_out[0][:1], causal=False)[0], "Where it looks, no mask")
+rows, names = [], []
+for half, steps in (("1st half", slice(0, HALF)), ("2nd half", slice(HALF, None))):
+    for name in runs:
+        rows.append((100 * np.mean(measured[name][:, steps]), 100 * np.mean(in_use[name][:, steps])))
+        names.append(f"{half},\n{name}")
+for shift, column, colour, label in ((-0.19, 0, GREY, "as measured"), (0.19, 1, GREEN, "in use")):
+    drawn = bars.barh(np.arange(4) + shift, [row[column] for row in rows], height=0.36, color=colour, label=label)
+    bars.bar_label(drawn, fmt="%.0f", padding=3, fontsize=10)
+bars.set(yticks=range(4), yticklabels=names, xlim=(0, 118), ylim=(4.6, -0.6), xlabel="right (%)")
+bars.set_title("Symbols named")
+bars.legend(loc="lower right", ncols=2)
 plt.show()
 
 # %% [markdown]
-# *Without the mask the loss falls to 0, on data of which half is pure chance: it reads the next symbol at the next step. The held-out loss falls
-# just as far, so no split of the data shows it. Put to use, where the next symbol does not exist yet, it knows nothing.* A loss below what is
-# possible is not a success; know the floor.
+# *Without the mask the loss falls to 0, on data of which half is pure chance, and the held-out loss falls just as far:
+# no split of the data shows it. The picture does: the weights lie just to the right of the diagonal, on the next
+# symbol, the answer, and on the same symbol in the other half. In use, where the next symbol does not exist yet, the
+# network is back to guessing in the first half, and in the second it is worse than the honest one, for it was never
+# made to look back.* A loss below what is possible is no success. Know the floor.
 #
 # ### The mask after the softmax
 #
-# It looks the same to set forbidden *weights* to 0. But the softmax has already divided by a sum over all keys, the forbidden ones included. The rows no longer
-# sum to 1; and worse, the future still acts, through that sum. How strongly does output $t$ depend on key $s$? A picture of
-# $|\partial Y_t/\partial K_s|$:
+# It looks the same to set forbidden *weights* to 0. But the softmax has already divided by a sum over all keys, the
+# forbidden ones included. The rows no longer sum to 1; and worse, the future still acts, through that sum. How strongly
+# does output $t$ depend on key $s$? A picture of $|\partial Y_t/\partial K_s|$:
 
 
 # %%
@@ -802,19 +830,20 @@ for axes, mask_after, colour, title in (
     print(f"{title}: the future's largest influence is {100 * future:.0f} % of the past's")
 panels[0].set_ylabel("output t")
 figure.colorbar(image, ax=panels[1], label=r"$\log_{10} |\partial Y_t / \partial K_s|$", shrink=0.85)
-panels[2].set(xlabel="query t", ylabel="sum of the weights", ylim=(0, 1.08), title="Rows of P")
+panels[2].set(xlabel="query t", ylabel="sum of the weights", ylim=(0, 1.08), xticks=range(0, T, 2), title="Rows of P")
 panels[2].legend(loc="lower right")
 plt.show()
 
 # %% [markdown]
-# *Grey: no influence at all. With the mask after the softmax the whole square is coloured: what happens at the end of a sequence moves every output
-# before it.* It is easy to test: change the last symbol, and no earlier output may change by a single bit.
+# *Grey: no influence at all. With the mask after the softmax the whole square is coloured: what happens at the end of a
+# sequence moves every output before it.* It is easy to test: change the last symbol, and no earlier output may change
+# by a single bit.
 #
 # ### The row sum, or the scale, forgotten on the way back
 #
-# Two terms that are easily dropped: $\operatorname{rowsum}(P \odot \dot P)$, and the $1/\sqrt d$ of $\dot Q$ and $\dot K$. The gradient by $V$ is right all the
-# same. And do they learn? The task: tables $Q$, $K$, $V$, whose outputs are to become given ones, by 400 steps of gradient
-# descent.
+# Two terms that are easily dropped: $\operatorname{rowsum}(P \odot \dot P)$, and the $1/\sqrt d$ of $\dot Q$ and
+# $\dot K$. The gradient by $V$ is right all the same. And do they learn? The task: tables $Q$, $K$, $V$, whose outputs
+# are to become given ones, by 400 steps of gradient descent.
 
 
 # %%
@@ -850,22 +879,25 @@ for mistake in ("nothing forgotten", "row sum forgotten", "scale forgotten"):
 figure, axes = plt.subplots(figsize=(8, 3.6))
 for (mistake, history), colour, style in zip(histories.items(), (BLUE, RED, ORANGE), ("-", "--", "-."), strict=True):
     axes.plot(history, color=colour, linestyle=style, label=mistake)
-axes.set(yscale="log", xlabel="step", ylabel="mean squared error", title="They all learn")
+axes.set(yscale="log", xlabel="step", ylabel="mean squared error", title="Each of them learns, for a while")
 axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 # %% [markdown]
-# "The loss goes down" proves nothing. Two tests do. One is the referee. The other needs no referee: a number added to *all* scores of
-# a row changes no weight, so **each row of $\dot S$ must sum to 0**; without the row sum it does not. (We read the sums off $\dot Q = \dot S K / \sqrt d$, with ones
-# for $K$.) The scale that is forgotten passes that test, and learns faster here, as any higher learning rate might: only a comparison of numbers finds it.
+# All three losses go down, and that proves nothing. Two tests do. One is the referee. The other needs no referee: a
+# number added to *all* scores of a row changes no weight, so **each row of $\dot S$ must sum to 0**; without the row
+# sum it does not. (We read the sums off $\dot Q = \dot S K / \sqrt d$, with ones for $K$.) The scale that is forgotten
+# passes that test, and learns faster here, as with a higher learning rate: only a comparison of numbers finds it. And
+# the network without the row sum? Its error falls to a hundredth, and then wanders: one would blame the learning rate.
 #
 # ## 10. Three exercises
 #
-# Fill in the functions and run the cells; each checks your answer and says `right`, or how far off it is. Solutions stand
-# at the end.
+# Fill in the functions and run the cells; each checks your answer and says `right`, or how far off it is. Solutions
+# stand at the end.
 #
-# **Exercise 1. Temperature.** $P = \operatorname{softmax}(S / \tau)$ along each row, with one number $\tau$ for all: a high *temperature* makes the weights equal, a low one sharp.
-# Given $S$, $\tau$ and $\dot P = \partial L/\partial P$, return $\partial L/\partial \tau$. (`softmax` is defined above.)
+# **Exercise 1. Temperature.** $P = \operatorname{softmax}(S / \tau)$ along each row, with one number $\tau$ for all: a
+# high *temperature* makes the weights equal, a low one sharp. Given $S$, $\tau$ and $\dot P = \partial L/\partial P$,
+# return $\partial L/\partial \tau$. (`softmax` is defined above.)
 
 
 # %%
@@ -899,8 +931,9 @@ def check_temperature(answer):
 print(check_temperature(temperature_pullback))
 
 # %% [markdown]
-# **Exercise 2. Shared keys.** To save memory, several heads may share one set of keys (*multi-query attention*): $S_h = Q_h K^{\mathsf T}$ for each head $h$, with one
-# $K$ for all. Given $Q$ (heads, $T$, $d$) and $\dot S$ (heads, $T$, $N$), return $\partial L/\partial K$, an $N \times d$ matrix.
+# **Exercise 2. Shared keys.** To save memory, several heads may share one set of keys (*multi-query attention*):
+# $S_h = Q_h K^{\mathsf T}$ for each head $h$, with one $K$ for all. Given $Q$ (heads, $T$, $d$) and $\dot S$ (heads,
+# $T$, $N$), return $\partial L/\partial K$, an $N \times d$ matrix.
 
 
 # %%
@@ -918,8 +951,9 @@ def check_shared_keys(answer):
 print(check_shared_keys(shared_keys_pullback))
 
 # %% [markdown]
-# **Exercise 3. A rule of your own.** A soft look-up from scores: $y = \sum_s p_s v_s$ with $p = \operatorname{softmax}(\text{scores})$, for rows of scores ($T \times N$) and
-# values ($N \times m$). The forward pass is done, and keeps $p$, the values and $y$. Return the cotangents of the scores and the values. (Can you do it
+# **Exercise 3. A rule of your own.** A soft look-up from scores: $y = \sum_s p_s v_s$ with
+# $p = \operatorname{softmax}(\text{scores})$, for rows of scores ($T \times N$) and values ($N \times m$). The forward
+# pass is done, and keeps $p$, the values and $y$. Return the cotangents of the scores and the values. (Can you do it
 # without a sum over the keys? Section 7.)
 
 
@@ -998,9 +1032,10 @@ assert verdicts == ("right",) * 3
 #
 # * **A soft dictionary** on paper: a score should rise if its value is better than the mean.
 # * **$\sqrt d$** keeps the variance of scores at 1; without it the softmax saturates and the gradient dies.
-# * **The way back**, in five matrix lines: number by number, with matrices, by the library's rule for a batch with heads, all against autodiff; the causal
-#   mask needs nothing more.
-# * **Positions**: without them the order is not seen; products of waves, and scores of rotated vectors, depend on the distance alone.
+# * **The way back**, in five matrix lines: number by number, with matrices, by the library's rule for a batch with
+#   heads, all against autodiff; the causal mask needs nothing more.
+# * **Positions**: without them the order is not seen; products of waves, and scores of rotated vectors, depend on the
+#   distance alone.
 # * **Several heads** are the chain rule over parts that were proved before.
 # * **In blocks**, the same outputs and gradients, in memory that grows with the length and not with its square, because
 #   $\operatorname{rowsum}(P \odot \dot P) = G \cdot Y$.
@@ -1019,10 +1054,13 @@ assert verdicts == ("right",) * 3
 #
 # **Sources.**
 #
-# * D. Bahdanau, K. Cho and Y. Bengio, *Neural machine translation by jointly learning to align and translate*, ICLR 2015: the soft look-up.
+# * D. Bahdanau, K. Cho and Y. Bengio, *Neural machine translation by jointly learning to align and translate*, ICLR
+#   2015: the soft look-up.
 # * A. Vaswani and others, *Attention is all you need*, NeurIPS 2017: sections 2, 4, 6, and the waves of section 5.
-# * J. Su and others, *RoFormer: enhanced transformer with rotary position embedding*, 2021. <https://arxiv.org/abs/2104.09864>
+# * J. Su and others, *RoFormer: enhanced transformer with rotary position embedding*, 2021.
+#   <https://arxiv.org/abs/2104.09864>
 # * M. Milakov and N. Gimelshein, *Online normalizer calculation for softmax*, 2018. <https://arxiv.org/abs/1805.02867>
 # * M. N. Rabe and C. Staats, *Self-attention does not need O(n²) memory*, 2021. <https://arxiv.org/abs/2112.05682>
 # * T. Dao and others, *FlashAttention: fast and memory-efficient exact attention with IO-awareness*, NeurIPS 2022.
-# * N. Shazeer, *Fast transformer decoding: one write-head is all you need*, 2019: exercise 2. <https://arxiv.org/abs/1911.02150>
+# * N. Shazeer, *Fast transformer decoding: one write-head is all you need*, 2019: exercise 2.
+#   <https://arxiv.org/abs/1911.02150>

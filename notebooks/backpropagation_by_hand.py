@@ -1098,7 +1098,7 @@ assert answers == ("right",) * 3
 # | In this lesson | In the package |
 # |---|---|
 # | A forward function and its pullback | [`rule.py`](../src/chainrule/rule.py) |
-# | The reverse loop, written once | [`compose.py`](../src/chainrule/compose.py) |
+# | The reverse loop, written once | [`compose.py`](../src/chainrule/compose/chain.py) |
 # | $X^{\mathsf T}\delta$, $\delta W^{\mathsf T}$, $\mathbf 1^{\mathsf T}\delta$ | [`ops/affine.py`](../src/chainrule/ops/affine.py), [`layers/dense.py`](../src/chainrule/layers/dense.py) |
 # | tanh, sigmoid, softplus; relu; softmax | [`ops/sigmoids.py`](../src/chainrule/ops/sigmoids.py), [`ops/rectifiers.py`](../src/chainrule/ops/rectifiers.py), [`ops/softmax.py`](../src/chainrule/ops/softmax.py) |
 # | $p - q$ | [`losses/classification.py`](../src/chainrule/losses/classification.py) |

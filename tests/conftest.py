@@ -9,6 +9,13 @@ import numpy as np
 import pytest
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse an address in the name of a test: it differs from process to process, and side by side none would run."""
+    unstable = [item.nodeid for item in items if " at 0x" in item.nodeid]
+    if unstable:
+        raise pytest.UsageError(f"names of tests that hold an address; give their parameters ids: {unstable}")
+
+
 @pytest.fixture
 def x64() -> Iterator[None]:
     """Run a test in float64; the configuration is as before afterwards."""

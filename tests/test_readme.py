@@ -15,6 +15,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("quick_compilation")
 def test_the_program_runs_and_does_what_it_says(capsys):
     (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     names = {}

@@ -19,7 +19,7 @@ from chainrule.rule import Rule
 QUICK_MODELS = {"perceptron", "mlp, relu"}
 SLOW_LAYERS = {
     *("MultiHeadAttention", "Conv without bias", "ConvTranspose", "MaxPool"),
-    *("GRU, last", "LSTM, carrying", "Bidirectional", "BatchNorm without scale"),
+    *("GRU, last", "LSTM, carrying", "Bidirectional", "BatchNorm without scale", "GroupNorm"),
 }
 
 

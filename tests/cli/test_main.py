@@ -51,7 +51,7 @@ def test_version(run):
         (["trian"], "No such command 'trian'"),
         (["--colour"], "No such option"),
         (["train"], "Missing argument"),
-        (["train", "weather"], "'weather' is not one of 'mnist', 'digits'"),
+        (["train", "cifar"], "'cifar' is not one of 'mnist', 'digits'"),
         (["train", "digits", "--epochs", "many"], "'many' is not a valid integer"),
         (["train", "digits", "--gradients", "numeric"], "'numeric' is not one of 'hand', 'autodiff'"),
         (["predict", "run"], "Missing argument"),

@@ -54,13 +54,13 @@ def test_json_holds_every_probability(run, digits_run, picture):
 def test_convolutional_networks_classify_what_they_did_in_training(run, tmp_path, config):
     result = train_images(config, tiny.few_digits(), progress=False)
     write_run(result, tmp_path / "run")
-    image = result.dataset.test[0][3, ..., 0]
-    Image.fromarray(np.round(image * 240).astype(np.uint8)).save(tmp_path / "digit.png")  # 16 levels of 15: no rounding
+    pixels = np.round(result.dataset.test[0][3, ..., 0] * 255).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "digit.png")
     code, out, _ = run("predict", "run", "digit.png", "--json")
     assert code == 0
     answer = json.loads(out)
     assert answer["image"].endswith("used as it is")
-    seen = np.round(image * 240).astype(np.uint8)[None, ..., None].astype(np.float32) / 255
+    seen = pixels[None, ..., None].astype(np.float32) / 255
     expected = images.probabilities(result.run.model, result.run.params, result.run.state, seen)[0]
     np.testing.assert_allclose(list(answer["probabilities"].values()), expected, rtol=1e-4)
 

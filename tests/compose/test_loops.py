@@ -87,7 +87,7 @@ def test_scan_hands_each_step_a_key_of_its_own():
 
 
 @pytest.mark.usefixtures("x64")
-@pytest.mark.parametrize("train", [False, True])
+@pytest.mark.parametrize("train", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_states_with_integers_scan(train, rng):
     model = scan(chain(RunningMean(), Counter(), ops.tanh))
     params, state = model.init(jax.random.key(0), (5, 3), jnp.float64)
@@ -134,6 +134,7 @@ def test_scan_of_no_steps_and_of_no_examples(rng):
     assert_hand_is_autodiff(scan(Cell(4)), params, x[:0], h[:0])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("x64")
 def test_scan_under_vmap_is_the_loop_over_the_scan(rng):
     params, x, h = recurrent(rng)

@@ -10,6 +10,8 @@ from scipy import stats
 
 from chainrule import data
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 KEY = jax.random.key(5)
 LABELS = np.arange(6, dtype=np.int32)
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from chainrule import chain, layers, ops
+from chainrule import Layer, chain, layers, ops
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -36,7 +36,7 @@ def shapes(layer, in_shape):
         ),
         (layers.ConvTranspose(5, 4, dilation=2, padding="VALID"), (11, 2), (4, 2, 5), (17, 5)),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__ if isinstance(value, Layer) else str(value),
 )
 def test_shapes_of_params_and_output(layer, in_shape, weight, out_shape):
     assert shapes(layer, in_shape) == ({"weight": weight, "bias": weight[-1:]}, out_shape)

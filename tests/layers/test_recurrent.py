@@ -133,7 +133,7 @@ def test_without_a_carry_the_state_is_empty_and_every_call_starts_from_zeros(rng
     np.testing.assert_array_equal(y, np.asarray(after[1]["hidden"]) @ params[2]["weight"] + params[2]["bias"])
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", [pytest.param("rnn", marks=pytest.mark.slow), "gru", "lstm"])
 def test_first_weights_are_orthogonal_gate_by_gate_and_the_forget_gate_is_open(name):
     width, features = 5, 7
     params, _ = LAYERS[name](width).init(jax.random.key(3), (4, features))

@@ -13,6 +13,8 @@ from chainrule import losses, models, optim, train
 from tests.helpers import random_like
 from tests.reference import store
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 def test_ten_steps_on_consecutive_windows_are_pytorchs(x64):
     case = store.load("recurrence")["trajectory"]

@@ -227,7 +227,7 @@ def test_parts_are_for_cpus_alone_and_for_large_arrays_or_groups():
     assert not any(loops(batch, groups, "cuda") for batch, groups in ((64, 1), (2, 2), (2, 4)))
 
 
-@pytest.mark.parametrize("groups", [2, 4])
+@pytest.mark.parametrize("groups", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_a_grouped_pullback_maps_over_a_batch_of_kernels_and_images(groups, rng, x64):
     rule = ops.convolution.bind(padding="SAME", groups=groups)
     x, w, g = (

@@ -15,6 +15,8 @@ from chainrule import optim
 
 from .helpers import VARIANTS, assert_trees_close, build, make_tree, traces, update
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 every_optimizer = pytest.mark.parametrize("variant", VARIANTS)
 
 

@@ -54,8 +54,8 @@ def test_settings_that_no_training_could_take_are_refused(change, message):
 def test_an_unknown_name_is_no_attribute():
     import chainrule.recipes
 
-    with pytest.raises(AttributeError, match="no attribute 'weather'"):
-        _ = chainrule.recipes.weather
+    with pytest.raises(AttributeError, match="no attribute 'cifar'"):
+        _ = chainrule.recipes.cifar
 
 
 def test_settings_import_neither_matplotlib_nor_what_trains():

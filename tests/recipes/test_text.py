@@ -4,14 +4,13 @@ import hashlib
 import json
 import math
 
-import jax
 import numpy as np
 import pytest
 
-from chainrule import models
+from chainrule import train
 from chainrule.recipes import RECIPES, read_run, train_text, write_run
 from chainrule.recipes.ngram import fit_ngram
-from chainrule.recipes.text import character_nats, load_data, order_of, write
+from chainrule.recipes.text import build_model, character_nats, load_data, order_of, write
 from chainrule.recipes.text_config import TextConfig
 from chainrule.recipes.writing import CarryReader, WindowReader, draw
 from tests.recipes.tiny_text import LINE, TEXT, TINY, tiny_result
@@ -34,6 +33,14 @@ def result(request, own):
 @pytest.fixture(scope="module")
 def saved(result, tmp_path_factory):
     return read_run(write_run(result, tmp_path_factory.mktemp("runs") / "text"), kind="text")
+
+
+def logits_of(result, x):
+    """The logits of windows, at most 32 of them, float64[n, length, classes]: one shape for all, one program."""
+    padded = np.zeros((32, x.shape[1]), np.int32)
+    padded[: len(x)] = x
+    run = result.run
+    return np.asarray(train.predict(run.model, run.params, run.state, padded), np.float64)[: len(x)]
 
 
 def test_it_learns_a_text_and_writes_it(result):
@@ -63,7 +70,7 @@ def test_it_is_judged_beside_n_grams_by_the_same_characters(result):
 def test_its_nats_are_those_of_the_logits(result):
     text, run = result.source.text, result.run
     x, y, counted = text.evaluation_windows(16, context=8)
-    logits = np.asarray(jax.jit(run.model)(run.params, x), np.float64)
+    logits = logits_of(result, x)
     p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
     expected = -np.log(np.take_along_axis(p, y[..., None], -1)[..., 0])
     np.testing.assert_allclose(result.nats, expected[counted], rtol=1e-4, atol=1e-5)
@@ -127,34 +134,29 @@ def test_what_cannot_be_written_is_refused_at_once(prompt, options, message):
         write(TINY["gpt"], None, "".join(sorted(set(LINE))), prompt, **{"length": 9, **options})
 
 
-def test_a_window_slides_by_half(rng):
-    """Each character is predicted from the window that the rule says, by the whole model at once."""
-    length = 6
-    model = models.gpt(11, length, features=8, depth=2, heads=2, positions="rotary")
-    params, _ = model.init(jax.random.key(0), (length,))
-    params = jax.tree.map(lambda leaf: 8 * leaf, params)  # so that every character matters
-    whole = jax.jit(model)
-    reader = WindowReader(model, params, length)
-    window = []
-    for ids in ([1, 2, 3], *rng.integers(0, 11, (9, 1)), rng.integers(0, 11, 4), *rng.integers(0, 11, (5, 1)),
-                rng.integers(0, 11, 20), [3], [4]):  # fmt: skip
+def test_reading_on_says_what_the_whole_network_says(result, rng):
+    """A GPT looks back over the window that the rule says, which slides by half; a char_rnn over all."""
+    config, length = result.config, result.config.length
+    is_gpt = config.model == "gpt"
+    reader = (
+        WindowReader(result.run.model, result.run.params, length)
+        if is_gpt
+        else CarryReader(build_model(config, 13, carry_batch=1), result.run.params)
+    )
+    shape = (20, 1) if is_gpt else (13, 1)
+    reads = [[1, 2, 3], *rng.integers(0, 12, shape), *((rng.integers(0, 12, 5), [3], range(12), [4]) if is_gpt else ())]
+    window, windows, found = [], [], []
+    for ids in reads:
         if len(ids) == 1 and len(window) == length:
             window = window[length // 2 :]
         window = [*window, *ids][-length:]
-        padded = np.zeros((1, length), np.int32)
-        padded[0, : len(window)] = window
-        expected = whole(params, padded)[0, len(window) - 1]
-        np.testing.assert_allclose(reader.read(np.asarray(ids, np.int32)), expected, rtol=1e-4, atol=1e-5)
-
-
-def test_a_carry_remembers_all(rng):
-    model, carrying = (models.char_rnn(11, 4, 5, 2, carry_batch=batch) for batch in (None, 1))
-    params, _ = model.init(jax.random.key(0), (9,))
-    ids = rng.integers(0, 11, 9).astype(np.int32)
-    expected = jax.jit(model)(params, ids[None])[0]
-    reader = CarryReader(carrying, params)
-    found = [reader.read(ids[:3]), *(reader.read(ids[i : i + 1]) for i in range(3, 9))]
-    np.testing.assert_allclose(found, expected[2:], rtol=1e-5, atol=1e-6)
+        windows.append(window)
+        found.append(reader.read(np.asarray(ids, np.int32)))
+    padded = np.zeros((len(windows), length), np.int32)
+    for row, window in zip(padded, windows, strict=True):
+        row[: len(window)] = window
+    expected = logits_of(result, padded)[np.arange(len(windows)), [len(window) - 1 for window in windows]]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_draws_follow_the_probabilities():

@@ -12,6 +12,8 @@ from chainrule import chain, data, layers, losses, models, ops, optim, train
 from chainrule.layer import Layer
 from chainrule.train.epochs import run_epochs_in_place
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 @functools.cache
 def digits():

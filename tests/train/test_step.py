@@ -10,6 +10,8 @@ import pytest
 from chainrule import losses, models, ops, optim, train
 from chainrule.train.epochs import start
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 MODEL = models.mlp((5, 3), activation=ops.tanh)
 
 

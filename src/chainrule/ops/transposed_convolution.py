@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from jax import Array
 
-from chainrule.ops.convolution import correlate, exchange, gather, require_image, spread, sum_to_channels
+from chainrule.ops.convolution import require_image
+from chainrule.ops.convolution_maps import correlate, exchange, gather, spread, sum_to_channels
 from chainrule.ops.windows import Ints, Padding, Windows, per_axis, resolve_padding
 from chainrule.rule import Static, rule
 

@@ -9,6 +9,7 @@ from chainrule.plot.augmented import augmented
 from chainrule.plot.boundary import decision_boundary
 from chainrule.plot.confusion import confusion, confusion_matrix
 from chainrule.plot.curves import curves
+from chainrule.plot.forecast import forecast
 from chainrule.plot.function import function_and_derivative
 from chainrule.plot.latent import latent_plane
 from chainrule.plot.mistakes import mistakes
@@ -24,6 +25,7 @@ __all__ = [
     "confusion_matrix",
     "curves",
     "decision_boundary",
+    "forecast",
     "function_and_derivative",
     "latent_plane",
     "mistakes",

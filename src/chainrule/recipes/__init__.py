@@ -28,6 +28,7 @@ from chainrule.recipes.config import Config
 from chainrule.recipes.digits import DIGITS
 from chainrule.recipes.gpt import GPT
 from chainrule.recipes.mnist import MNIST
+from chainrule.recipes.weather_config import WEATHER_LSTM
 
 _HOMES = {
     "Result": "result",
@@ -38,6 +39,7 @@ _HOMES = {
     "train_autoencoder": "autoencoder",
     "train_images": "images",
     "train_text": "text",
+    "train_weather": "weather",
     "write_run": "run_folder",
 }
 
@@ -47,6 +49,7 @@ KINDS = {
     "images": "chainrule.recipes.images",
     "autoencoder": "chainrule.recipes.autoencoder",
     "text": "chainrule.recipes.text",
+    "weather": "chainrule.recipes.weather",
 }
 """The module of each kind of recipe."""
 
@@ -55,6 +58,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "digits": {"mlp": DIGITS},
     "autoencoder": {"autoencoder": AUTOENCODER},
     "text": {"gpt": GPT, "char_rnn": CHAR_RNN},
+    "weather": {"lstm": WEATHER_LSTM},
 }
 """The settings of every recipe, by its name and then by its model, the usual one first."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from chainrule.recipes.images_config import ImagesConfig
 
-__all__ = ["DIGITS"]
+__all__ = ["DIGITS", "RESNET"]
 
 DIGITS = ImagesConfig(
     data="digits",
@@ -21,6 +21,24 @@ DIGITS = ImagesConfig(
     weight_decay=0.0,
     label_smoothing=0.1,
     schedule="constant",
+    ink_box=8,
+    ink_centre=3.5,
+)
+
+RESNET = ImagesConfig(
+    data="digits",
+    model="resnet",
+    channels=(8, 16, 32),
+    epochs=30,
+    batch_size=64,
+    learning_rate=1e-2,
+    optimizer="adamw",
+    weight_decay=0.05,
+    label_smoothing=0.1,
+    schedule="cosine",
+    degrees=10.0,
+    scale=0.1,
+    shift=1.0,
     ink_box=8,
     ink_centre=3.5,
 )

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from chainrule.recipes.images_config import ImagesConfig
 
-__all__ = ["MNIST"]
+__all__ = ["LENET", "MNIST"]
 
 MNIST = ImagesConfig(
     data="mnist",
@@ -31,6 +31,26 @@ MNIST = ImagesConfig(
     weight_decay=0.1,
     label_smoothing=0.1,
     schedule="cosine",
+    ink_box=20,
+    ink_centre=14.0,
+)
+
+LENET = ImagesConfig(
+    data="mnist",
+    model="lenet",
+    channels=(16, 32, 64),
+    hidden=(128,),
+    dropout=0.3,
+    epochs=60,
+    batch_size=64,
+    learning_rate=4e-3,
+    optimizer="adamw",
+    weight_decay=0.05,
+    label_smoothing=0.1,
+    schedule="cosine",
+    degrees=15.0,
+    scale=0.15,
+    shift=2.0,
     ink_box=20,
     ink_centre=14.0,
 )
