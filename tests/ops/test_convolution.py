@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import itertools
 import re
 
@@ -14,14 +13,21 @@ import pytest
 
 from chainrule import ops
 from chainrule.audit.cases.convolution import convolution as by_loops
-from chainrule.ops.convolution import _correlate_in_parts, _correlate_whole, correlate, exchange, gather, spread
+from chainrule.ops import convolution_maps
+from chainrule.ops.convolution_maps import (
+    _correlate_in_parts,
+    _correlate_whole,
+    correlate,
+    exchange,
+    gather,
+    spread,
+)
 from chainrule.ops.windows import windows
 from tests.helpers import assert_trees_close
 from tests.reference import store
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
-MODULE = importlib.import_module("chainrule.ops.convolution")  # the room's attribute of this name is the rule
 STORED = store.load("convolution")
 
 
@@ -78,8 +84,8 @@ def test_the_three_maps_are_derivatives_of_one_number(groups, stride, padding, d
 
 @pytest.mark.parametrize("groups", [1, 3, 6])
 def test_correlating_in_parts_is_correlating_at_once(groups, rng, monkeypatch, x64):
-    monkeypatch.setattr(MODULE, "_LEAST", 2)
-    monkeypatch.setattr(MODULE, "_CACHED", 3 * 9 * 12 * 8)  # three examples, or two in a group
+    monkeypatch.setattr(convolution_maps, "_LEAST", 2)
+    monkeypatch.setattr(convolution_maps, "_CACHED", 3 * 9 * 12 * 8)  # three examples, or two in a group
     lay = windows("test", (5, 6), (3, 2), stride=(2, 1), padding="SAME")
     x, d = rng.normal(size=(7, 5, 6, 6)), rng.normal(size=(7, *lay.out_sizes, 12))
     if groups == 1:
@@ -91,8 +97,8 @@ def test_correlating_in_parts_is_correlating_at_once(groups, rng, monkeypatch, x
 
 
 def test_in_parts_bfloat16_adds_up_in_float32(rng, monkeypatch):
-    monkeypatch.setattr(MODULE, "_LEAST", 1)
-    monkeypatch.setattr(MODULE, "_CACHED", 1)
+    monkeypatch.setattr(convolution_maps, "_LEAST", 1)
+    monkeypatch.setattr(convolution_maps, "_CACHED", 1)
     lay = windows("test", (4,), (3,))
     # 512 examples of 2 windows with ones: bfloat16 itself counts no further than 256.
     kernel = jax.jit(lambda x, d: _correlate_in_parts(x, d, lay, 1))(

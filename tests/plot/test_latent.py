@@ -26,7 +26,7 @@ def drawn(side=4, **change):
 def test_every_code_is_drawn_in_the_colour_of_its_class():
     left, _ = drawn().axes
     for label, collection in enumerate(left.collections):
-        np.testing.assert_allclose(collection.get_offsets(), CODES[np.flatnonzero(LABELS == label)])
+        np.testing.assert_allclose(collection.get_offsets(), CODES[np.equal(LABELS, label)])
         np.testing.assert_allclose(collection.get_facecolor()[0], to_rgba(CLASS_COLOURS[label]))
 
 

@@ -89,7 +89,7 @@ def test_running_statistics_are_read_back_and_a_change_of_them_is_noticed(resnet
     content = bytearray((folder / "state.safetensors").read_bytes())
     content[-2] ^= 1
     (folder / "state.safetensors").write_bytes(content)
-    with pytest.raises(ValueError, match="state.safetensors: damaged or changed"):
+    with pytest.raises(ValueError, match=r"state\.safetensors: damaged or changed"):
         read_run(folder)
 
 

@@ -19,7 +19,15 @@ _SHARED = {
 }
 
 LENET = ImagesConfig(
-    model="lenet", channels=(2, 3), hidden=(8,), dropout=0.2, degrees=5.0, shift=0.5, ink_box=8, ink_centre=3.5, **_SHARED
+    model="lenet",
+    channels=(2, 3),
+    hidden=(8,),
+    dropout=0.2,
+    degrees=5.0,
+    shift=0.5,
+    ink_box=8,
+    ink_centre=3.5,
+    **_SHARED,
 )
 RESNET = ImagesConfig(model="resnet", channels=(2, 3), ink_box=8, ink_centre=3.5, **_SHARED)
 AUTOENCODER = AutoencoderConfig(model="autoencoder", hidden=(12,), **_SHARED | {"epochs": 20})

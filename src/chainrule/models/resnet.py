@@ -9,7 +9,7 @@ from chainrule.layers.batch_norm import BatchNorm
 from chainrule.layers.convolution import Conv
 from chainrule.layers.dense import Dense
 from chainrule.layers.initializers import lecun_normal
-from chainrule.ops.pooling import global_average_pool
+from chainrule.ops.global_pooling import global_average_pool
 from chainrule.ops.rectifiers import relu
 from chainrule.rule import Rule
 

@@ -9,9 +9,10 @@ from chainrule.ops.dropout import dropout
 from chainrule.ops.embedding import check_tokens, embedding
 from chainrule.ops.flatten import flatten
 from chainrule.ops.gelu import gelu, gelu_tanh
+from chainrule.ops.global_pooling import global_average_pool, global_max_pool
 from chainrule.ops.group_norm import group_norm
 from chainrule.ops.layer_norm import layer_norm
-from chainrule.ops.pooling import average_pool, global_average_pool, global_max_pool, max_pool
+from chainrule.ops.pooling import average_pool, max_pool
 from chainrule.ops.positions import rotary, sinusoidal_positions
 from chainrule.ops.rectifiers import elu, leaky_relu, relu, selu
 from chainrule.ops.recurrence import gru, lstm, rnn

@@ -185,15 +185,14 @@ def _correlate_tiles(x: Array, d: Array, lay: Windows) -> Array:
         tiles = x.reshape(-1, *pairs[1:], x.shape[-1]).transpose(*axes[::2], *axes[1::2], len(axes))
         return jnp.matmul(tiles.reshape(-1, inputs).T, d.reshape(-1, outputs), preferred_element_type=total)
 
+    def add(kernel: Array, part: tuple[Array, Array]) -> tuple[Array, None]:
+        return kernel + correlate_rows(*part), None
+
     most = max(_LEAST_TILES, inputs * outputs * total.itemsize) * rows // max(_bytes(x), 1)
-    part = rows if len(lay.size) == 1 else max((n for n in range(1, min(most, rows) + 1) if rows % n == 0), default=1)
-    if part >= rows:
+    part = max((n for n in range(1, min(most, rows) + 1) if rows % n == 0), default=1)
+    if len(lay.size) == 1 or part >= rows:
         kernel = correlate_rows(x, d)
     else:
-
-        def add(kernel: Array, part: tuple[Array, Array]) -> tuple[Array, None]:
-            return kernel + correlate_rows(*part), None
-
         below = x.reshape(rows // part, -1, *x.shape[2:]), d.reshape(rows // part, -1, outputs)
         kernel, _ = lax.scan(add, jnp.zeros((inputs, outputs), total), below)
     return kernel.reshape(*lay.size, x.shape[-1], outputs).astype(d.dtype)

@@ -32,7 +32,7 @@ from chainrule.checks import describe, require_floating
 from chainrule.ops.windows import Ints, Padding, Windows, windows
 from chainrule.rule import Static, rule
 
-__all__ = ["average_pool", "global_average_pool", "global_max_pool", "max_pool"]
+__all__ = ["average_pool", "max_pool"]
 
 
 @rule
@@ -178,77 +178,6 @@ def average_pool_backward(
     return (_from_tiles(functools.reduce(operator.add, terms), laid),)
 
 
-@rule
-def global_average_pool(x: Array) -> tuple[Array, Static]:
-    """Take the mean over all pixels: y_c = (1 / n) sum over p of x_pc.
-
-    Shapes: x (batch, ..., channels) with n pixels along the axes between, y (batch, channels).
-
-    Derivation: every pixel has the share 1 / n: dL/dx_pc = dL/dy_c / n.
-
-    Residuals: the shape of x.
-
-    Raises:
-        ValueError: for an x without an axis of pixels, or without pixels, or of integers.
-
-    Source: Lin, Chen and Yan, Network in network, 2013.
-    """
-    _require_pixels("global_average_pool", x)
-    axes = tuple(range(1, x.ndim - 1))
-    return x.sum(axes) / math.prod(x.shape[1:-1]), Static(x.shape)
-
-
-@global_average_pool.defbackward
-def global_average_pool_backward(shape: Static, d_output: Array) -> tuple[Array]:
-    """Compute dL/dx_pc = dL/dy_c / n."""
-    share = d_output / math.prod(shape.value[1:-1])
-    return (jnp.broadcast_to(jnp.expand_dims(share, tuple(range(1, len(shape.value) - 1))), shape.value),)
-
-
-@rule
-def global_max_pool(x: Array) -> tuple[Array, tuple[Array, Static]]:
-    """Take the largest number of all pixels: y_c = max over p of x_pc.
-
-    Shapes: x (batch, ..., channels), y (batch, channels).
-
-    Derivation: y_c = x_pc for the pixel p that won, so dL/dx_pc = dL/dy_c there and 0 elsewhere.
-
-    Residuals: which pixel won, an integer for each channel; and the shape of x.
-
-    Kinks: where pixels tie, the first of them in row-major order takes the whole cotangent. A NaN wins, the first one where
-    there are more.
-
-    Raises:
-        ValueError: for an x without an axis of pixels, or without pixels, or of integers.
-    """
-    _require_pixels("global_max_pool", x)
-    batch, rows, channels = x.shape[0], x.shape[1], x.shape[-1]
-    columns = math.prod(x.shape[2:-1])
-    image = x.reshape(batch, rows, columns, channels)
-    # The row that wins and then the pixel in it: the image itself is read but once, by a plain maximum.
-    row = _first_largest(image.max(2))
-    pixels = jnp.take_along_axis(image, row[:, None, None, :], axis=1, mode="promise_in_bounds")[:, 0]
-    column = _first_largest(pixels)
-    y = jnp.take_along_axis(pixels, column[:, None, :], axis=1, mode="promise_in_bounds")[:, 0]
-    return y, (row * columns + column, Static(x.shape))
-
-
-def _first_largest(values: Array) -> Array:
-    """Where along axis 1 the largest number first stands, or the first NaN: (batch, n, channels) to (batch, channels)."""
-    largest = (values == values.max(1, keepdims=True)) | jnp.isnan(values)
-    count = values.shape[1]
-    return jnp.where(largest, lax.broadcasted_iota(jnp.int32, values.shape, 1), count - 1).min(1)
-
-
-@global_max_pool.defbackward
-def global_max_pool_backward(residuals: tuple[Array, Static], d_output: Array) -> tuple[Array]:
-    """Compute dL/dx_pc = dL/dy_c for the pixel that won, else 0."""
-    winner, shape = residuals[0], residuals[1].value
-    number = lax.broadcasted_iota(winner.dtype, (1, math.prod(shape[1:-1]), 1), 1)
-    d_x = jnp.where(winner[:, None, :] == number, d_output[:, None, :], jnp.zeros((), d_output.dtype))
-    return (d_x.reshape(shape),)
-
-
 # ----------------------------------------------------------------------------------------------------------------------
 # Windows and tiles. All but the two slices of arrays is arithmetic of shapes, done while tracing.
 # ----------------------------------------------------------------------------------------------------------------------
@@ -268,12 +197,6 @@ def _lay(where: str, x: Array, window: Ints, stride: Ints | None, padding: Paddi
             f"got padding {laid.padding} and window {laid.size}"
         )
     return laid
-
-
-def _require_pixels(where: str, x: Array) -> None:
-    require_floating(where, x=x)
-    if x.ndim < 3 or 0 in x.shape[1:-1]:
-        raise ValueError(f"{where}: x must be (batch, ..., channels) with at least one pixel, got {describe(x)}")
 
 
 def _ends(pairs: tuple[tuple[int, int], ...] | list[tuple[int, int]]) -> list[tuple[int, int, int]]:

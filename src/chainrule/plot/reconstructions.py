@@ -45,7 +45,6 @@ def reconstructions(images: ArrayLike, again: Mapping[str, ArrayLike]) -> Figure
     count = len(originals)
     side = 6.9 / max(count, 4)
     figure = new_figure(0.15 + len(rows) * (0.06 + side * originals.shape[1] / originals.shape[2]))
-    figure.get_layout_engine().set(wspace=0.02, hspace=0.02)  # type: ignore[union-attr]
     grid = figure.add_gridspec(len(rows), count)
     low, high = float(originals.min()), float(originals.max())
     for row, (name, pictures) in enumerate(rows.items()):

@@ -15,6 +15,7 @@ import numpy as np
 from chainrule import losses, models, ops, plot, train
 from chainrule.compose import Chain
 from chainrule.data import Dataset
+from chainrule.plot.style import GREY, INK, SMALL
 from chainrule.recipes import images, training
 from chainrule.recipes.autoencoder_config import AutoencoderConfig
 from chainrule.recipes.result import Draw, Result
@@ -88,22 +89,35 @@ class AutoencoderResult(Result):
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """The squared errors on the test images, and the share of their variance that is kept."""
-        count = self.config.latent
         rows = [
             ("autoencoder", self.test_error),
-            (f"PCA, {count} component{'s' if count > 1 else ''}", self.pca_error),
+            (self._pca, self.pca_error),
             ("mean image", self.mean_error),
         ]
         return ["test images", "squared error", "variance kept"], [
             [name, f"{error:.5f}", f"{100 * (1 - error / self.mean_error):.1f} %"] for name, error in rows
         ]
 
+    @property
+    def _pca(self) -> str:
+        return f"PCA, {self.config.latent} component{'s' if self.config.latent > 1 else ''}"
+
     def _draw_curves(self, path: Any) -> None:
-        # Squared errors alone can be compared with those that the loss is of.
-        errors = {f"PCA ({self.config.latent})": self.pca_error, "mean image": self.mean_error}
-        baselines = errors if self.config.loss == "squared_error" else None
-        figure = plot.curves(self.run.history, baselines=baselines)
-        figure.axes[0].set_ylabel(_LOSSES[self.config.loss][1])
+        figure = plot.curves(self.run.history)
+        axes = figure.axes[0]
+        axes.set_ylabel(_LOSSES[self.config.loss][1])
+        if self.config.loss == "squared_error":  # then the losses can be compared with the errors of the baselines
+            axes.axhline(self.pca_error, color=GREY, linewidth=1.2, linestyle="--", zorder=1.5)
+            axes.annotate(
+                f"{self._pca} {self.pca_error:.3g}",
+                (0.99, self.pca_error),  # at the right, where the curves have fallen below
+                xycoords=("axes fraction", "data"),
+                xytext=(0, 3),
+                textcoords="offset points",
+                color=INK,
+                fontsize=SMALL,
+                ha="right",
+            )
         plot.save(figure, path)
 
     def _draw_reconstructions(self, path: Any) -> None:
@@ -135,12 +149,12 @@ def build_model(config: AutoencoderConfig, image_shape: tuple[int, ...]) -> Chai
     return models.autoencoder(image_shape, hidden=config.hidden, latent=config.latent, output=output)
 
 
-def encode(model: Chain, params: Any, state: Any, x: np.ndarray) -> np.ndarray:
+def encode(model: Any, params: Any, state: Any, x: np.ndarray) -> np.ndarray:
     """Compute the codes of images: float32[n, latent]."""
     return np.asarray(train.predict(model.layers[0], params[0], state[0], x))
 
 
-def decode(config: AutoencoderConfig, model: Chain, params: Any, state: Any, codes: np.ndarray) -> np.ndarray:
+def decode(config: AutoencoderConfig, model: Any, params: Any, state: Any, codes: np.ndarray) -> np.ndarray:
     """Draw the images of codes: float32[n, height, width, channels], pixels in [0, 1]."""
     return _pixels(config, train.predict(model.layers[1], params[1], state[1], codes))
 
@@ -169,9 +183,11 @@ def facts(config: AutoencoderConfig, dataset: Dataset) -> list[tuple[str, str]]:
     """Say what will be trained on what, line by line."""
     (x, _), (test_x, _) = dataset.train, dataset.test
     model = build_model(config, x.shape[1:])
+    encoder, decoder = model.layers
     return [
         ("data", f"{dataset.name}: {len(x)} training and {len(test_x)} test images of {x.shape[1]}x{x.shape[2]}"),
-        ("model", f"{model!r}"),
+        ("encoder", f"{encoder!r}"),
+        ("decoder", f"{decoder!r}"),
         ("parameters", f"{model.parameter_count(x.shape[1:]):,}"),
         *training.facts_of_training(config, _LOSSES[config.loss][1]),
     ]
