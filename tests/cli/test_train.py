@@ -10,6 +10,7 @@ import pytest
 from chainrule import data
 from chainrule.recipes import RECIPES, images, read_run
 from chainrule.recipes.run_folder import SUMS
+from tests.recipes import tiny
 
 FILES = ("config.json", "metrics.jsonl", "params.safetensors", "curves.png", "confusion.png", "mistakes.png")
 
@@ -138,3 +139,46 @@ def test_what_a_run_says_is_what_its_folder_holds(run, tmp_path):
     saved = read_run(tmp_path / "here")
     x, y = data.digits().test
     assert (saved.probabilities(x).argmax(axis=1) == y).mean() == pytest.approx(accuracy, abs=5e-5)
+
+
+@pytest.fixture
+def tiny_recipes(monkeypatch):
+    """Recipes whose networks and data are tiny."""
+    monkeypatch.setattr(data, "digits", tiny.few_digits)
+    for recipe, config in (("mnist", tiny.LENET), ("digits", tiny.RESNET), ("autoencoder", tiny.AUTOENCODER)):
+        monkeypatch.setitem(RECIPES[recipe], config.model, config)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "model", "words", "more"),
+    [
+        ("mnist", "lenet", ["turned up to 5 degrees", "Dropout(0.2)", "271"], set()),
+        ("digits", "resnet", ["BatchNorm"], {"state.safetensors"}),
+    ],
+)
+def test_convolutional_networks_by_their_names(run, tmp_path, tiny_recipes, recipe, model, words, more):
+    code, out, err = run("train", recipe, "--model", model)
+    assert (code, err) == (0, "")
+    for word in words:
+        assert word in out
+    folder = tmp_path / "runs" / f"{recipe}-{model}-seed0"
+    assert set(os.listdir(folder)) == {*FILES, SUMS} | more
+    assert read_run(folder).config.model == model
+
+
+def test_an_autoencoder_says_its_errors_and_draws_its_pictures(run, fails, tmp_path, tiny_recipes):
+    code, out, err = run("train", "autoencoder", "--out", "here")
+    assert (code, err) == (0, "")
+    for name in ("encoder", "decoder", "PCA, 2 components", "mean image"):
+        assert re.search(rf"^{name}  ", out, re.MULTILINE), name
+    pictures = {"curves.png", "latent.png", "reconstructions.png"}
+    assert set(os.listdir(tmp_path / "here")) == {*FILES[:3], *pictures, SUMS}
+    code, err = fails("predict", "here", "here/latent.png")
+    assert code == 1
+    assert "here is a run of autoencoder, and one of images is needed" in err
+
+
+def test_a_model_that_a_recipe_lacks_is_one_line(fails):
+    code, err = fails("train", "digits", "--model", "lenet")
+    assert code == 2
+    assert "--model of digits must be one of mlp, resnet, got 'lenet'" in err

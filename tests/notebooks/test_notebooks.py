@@ -35,8 +35,11 @@ def run(*arguments: Path | str, script: Path = EXECUTE) -> subprocess.CompletedP
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
 
 
-def test_there_is_a_lesson():
-    assert "backpropagation_by_hand" in [text.stem for text in TEXTS]
+def test_the_lessons_are_there_and_in_the_table():
+    names = [text.stem for text in TEXTS]
+    assert len(names) >= 6
+    table = (ROOT / "notebooks" / "README.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| \[`(\w+)`\]", table, re.MULTILINE)) == names
 
 
 @quiet_jupyter
@@ -67,7 +70,13 @@ def test_the_notebook_holds_nothing_of_the_machine(text):
         assert trace not in without_pictures
 
 
-@each_lesson
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(text, id=text.stem, marks=() if text.stem == "backpropagation_by_hand" else pytest.mark.slow)
+        for text in TEXTS
+    ],
+)
 def test_the_text_runs_from_top_to_bottom(text):
     done = run("--check", text.stem)
     assert done.returncode == 0, done.stdout + done.stderr

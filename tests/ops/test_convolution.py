@@ -1,4 +1,4 @@
-"""Convolution and its transpose: against PyTorch's stored values, the forms that large arrays take, and bad input."""
+"""Convolution and its transpose: against PyTorch's stored values, in loops and under vmap, and bad input."""
 
 from __future__ import annotations
 
@@ -12,17 +12,6 @@ import numpy as np
 import pytest
 
 from chainrule import ops
-from chainrule.audit.cases.convolution import convolution as by_loops
-from chainrule.ops import convolution_maps
-from chainrule.ops.convolution_maps import (
-    _correlate_in_parts,
-    _correlate_whole,
-    correlate,
-    exchange,
-    gather,
-    spread,
-)
-from chainrule.ops.windows import windows
 from tests.helpers import assert_trees_close
 from tests.reference import store
 
@@ -61,69 +50,6 @@ def test_the_stored_values_vary_every_argument():
         assert set().union(*(case["static"] for case in cases)) == arguments
         assert {case["inputs"][0].ndim for case in cases} == {3, 4}
         assert {len(case["inputs"]) for case in cases} == {2, 3}
-
-
-# T(x, w, g) is one number: gather, spread and correlate are its derivatives, so each gives it back.
-@pytest.mark.parametrize("groups", [1, 2, 4])
-@pytest.mark.parametrize(("stride", "padding", "dilation"), [(1, 0, 1), ((2, 3), ((2, 0), (1, 4)), (2, 1))])
-def test_the_three_maps_are_derivatives_of_one_number(groups, stride, padding, dilation, rng, x64):
-    lay = windows("test", (7, 6), (3, 2), stride=stride, padding=padding, dilation=dilation)
-    x, w = rng.normal(size=(2, 7, 6, 4)), rng.normal(size=(3, 2, 4 // groups, 8))
-    g = rng.normal(size=(2, *lay.out_sizes, 8))
-    y, d_x, d_w = jax.jit(
-        lambda x, w, g: (
-            gather(x, w, lay, groups),
-            spread(g, exchange(w, groups), lay, groups),
-            correlate(x, g, lay, groups),
-        )
-    )(x, w, g)
-    number = np.vdot(y, g)
-    np.testing.assert_allclose([np.vdot(d_x, x), np.vdot(d_w, w)], number, rtol=1e-12)
-    np.testing.assert_allclose(y, by_loops(x, w, None, stride, padding, dilation, groups), rtol=1e-12, atol=1e-12)
-
-
-@pytest.mark.parametrize("groups", [1, 3, 6])
-def test_correlating_in_parts_is_correlating_at_once(groups, rng, monkeypatch, x64):
-    monkeypatch.setattr(convolution_maps, "_LEAST", 2)
-    monkeypatch.setattr(convolution_maps, "_CACHED", 3 * 9 * 12 * 8)  # three examples, or two in a group
-    lay = windows("test", (5, 6), (3, 2), stride=(2, 1), padding="SAME")
-    x, d = rng.normal(size=(7, 5, 6, 6)), rng.normal(size=(7, *lay.out_sizes, 12))
-    if groups == 1:
-        jaxpr = str(jax.make_jaxpr(functools.partial(_correlate_in_parts, lay=lay, groups=1))(x, d))
-        assert "scan" in jaxpr
-        assert len(re.findall("conv_general_dilated", jaxpr)) == 2  # 7 examples are parts of 2 or 3 and what is over
-    run = jax.jit(lambda x, d: (_correlate_in_parts(x, d, lay, groups), _correlate_whole(x, d, lay, groups)))
-    np.testing.assert_allclose(*run(x, d), rtol=1e-12, atol=1e-12)
-
-
-def test_in_parts_bfloat16_adds_up_in_float32(rng, monkeypatch):
-    monkeypatch.setattr(convolution_maps, "_LEAST", 1)
-    monkeypatch.setattr(convolution_maps, "_CACHED", 1)
-    lay = windows("test", (4,), (3,))
-    # 512 examples of 2 windows with ones: bfloat16 itself counts no further than 256.
-    kernel = jax.jit(lambda x, d: _correlate_in_parts(x, d, lay, 1))(
-        jnp.ones((512, 4, 1), jnp.bfloat16), jnp.ones((512, 2, 1), jnp.bfloat16)
-    )
-    assert kernel.dtype == jnp.bfloat16
-    np.testing.assert_array_equal(np.asarray(kernel, np.float32), 1024.0)
-
-
-def test_a_depthwise_kernel_of_many_taps_takes_the_other_form(rng, x64):
-    x, w = rng.normal(size=(2, 10, 11, 3)), rng.normal(size=(9, 8, 1, 3))
-    rule = ops.convolution.bind(groups=3)
-    jaxpr = str(jax.make_jaxpr(rule.__call__)(x, w))
-    assert "conv_general_dilated" in jaxpr
-    assert "conv_general_dilated" not in str(jax.make_jaxpr(rule.__call__)(x, w[:3]))
-    g = rng.normal(size=(2, 2, 4, 3))
-
-    @jax.jit
-    def both(x, w):
-        y, pullback = rule.vjp(x, w)
-        return y, pullback(g)
-
-    y, (d_x, d_w) = both(x, w)
-    np.testing.assert_allclose(y, by_loops(x, w, groups=3), rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose([np.vdot(d_x, x), np.vdot(d_w, w)], np.vdot(y, g), rtol=1e-12)
 
 
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="what XLA makes of it on a CPU")
@@ -218,19 +144,6 @@ def test_a_same_convolution_undoes_the_size_of_a_same_transpose(stride, kernel):
     large = jax.eval_shape(functools.partial(ops.transposed_convolution, **static), X, weight)
     assert large.shape == (2, 5 * stride, 4 * stride, 3)
     assert jax.eval_shape(functools.partial(ops.convolution, **static), large, weight).shape == X.shape
-
-
-def test_parts_are_for_cpus_alone_and_for_large_arrays_or_groups():
-    lay = windows("test", (28, 28), (3, 3), padding="SAME")
-
-    def loops(batch, groups, platform):
-        x, d = (jax.ShapeDtypeStruct((batch, 28, 28, channels), jnp.float32) for channels in (4, 16))
-        lowered = jax.jit(lambda x, d: correlate(x, d, lay, groups)).trace(x, d).lower(lowering_platforms=(platform,))
-        return "stablehlo.while" in lowered.as_text()
-
-    assert [loops(batch, 1, "cpu") for batch in (16, 64)] == [False, True]  # 0.8 and 3.2 MB of d
-    assert loops(2, 2, "cpu")
-    assert not any(loops(batch, groups, "cuda") for batch, groups in ((64, 1), (2, 2), (2, 4)))
 
 
 @pytest.mark.parametrize("groups", [2, pytest.param(4, marks=pytest.mark.slow)])

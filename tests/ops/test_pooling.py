@@ -69,8 +69,6 @@ def test_the_first_of_equal_taps_takes_the_whole_cotangent():
     d_y = np.float32([[1, 2], [3, 4]]).reshape(1, 2, 2, 1)
     _, d_x = pulled(ops.max_pool, x, d_y, window=2)
     np.testing.assert_array_equal(d_x[0, :, :, 0], [[1, 0, 2, 0], [0, 0, 0, 0], [3, 0, 4, 0], [0, 0, 0, 0]])
-    _, d_x = pulled(ops.global_max_pool, x, d_y[:, 0, 0])
-    np.testing.assert_array_equal(np.flatnonzero(d_x), [0])
 
 
 def test_a_nan_wins_and_is_not_lost():
@@ -78,9 +76,6 @@ def test_a_nan_wins_and_is_not_lost():
     y, d_x = pulled(ops.max_pool, x, np.ones((1, 2, 1), np.float32), window=3)
     np.testing.assert_array_equal(y.ravel(), [np.nan, np.nan])
     np.testing.assert_array_equal(d_x.ravel(), [0, 1, 0, 1, 0, 0])
-    y, d_x = pulled(ops.global_max_pool, x, np.ones((1, 1), np.float32))
-    np.testing.assert_array_equal(y, [[np.nan]])
-    np.testing.assert_array_equal(d_x.ravel(), [0, 1, 0, 0, 0, 0])
 
 
 def test_pixels_between_windows_and_behind_the_last_get_nothing():
@@ -108,7 +103,6 @@ def test_max_pool_keeps_one_byte_a_window_and_two_where_the_taps_are_many():
     assert kept(ops.max_pool.bind(window=16), (1, 16, 16, 1)) == [(jnp.uint16, (1, 1, 1, 1))]
     assert kept(ops.max_pool.bind(window=1, stride=2), (2, 6, 6, 3)) == []
     assert kept(ops.average_pool.bind(window=2), (2, 6, 6, 3)) == []
-    assert kept(ops.global_average_pool, (2, 6, 6, 3)) == []
 
 
 def test_every_one_of_more_taps_than_a_byte_counts_can_win():
@@ -129,15 +123,6 @@ def test_hand_is_autodiff_where_windows_reach_far_and_unevenly(x64):
     static = {"window": (4, 2), "stride": (2, 3), "padding": ((3, 1), (0, 1))}
     assert_hand_is_autodiff(ops.max_pool.bind(**static), x)
     assert_hand_is_autodiff(ops.average_pool.bind(**static), x)
-
-
-def test_global_pools_take_any_number_of_axes(x64):
-    rng = np.random.default_rng(2)
-    for shape in ((2, 3, 4), (2, 3, 2, 4, 3)):
-        x = rng.normal(size=shape)
-        pixels = x.reshape(2, -1, shape[-1])
-        np.testing.assert_allclose(assert_hand_is_autodiff(ops.global_max_pool, x)[0], pixels.max(1), rtol=1e-12)
-        np.testing.assert_allclose(assert_hand_is_autodiff(ops.global_average_pool, x)[0], pixels.mean(1), rtol=1e-12)
 
 
 POOLS = [ops.max_pool, ops.average_pool]
@@ -169,14 +154,3 @@ def test_windows_that_do_not_fit_are_refused(rule):
         rule(x, window=2, stride=0)
     with pytest.raises(ValueError, match=rf"{rule.name}: padding must be 'SAME'"):
         rule(x, window=2, padding="same")
-
-
-@pytest.mark.parametrize("rule", [ops.global_max_pool, ops.global_average_pool])
-def test_global_pools_refuse_what_has_no_pixels(rule):
-    for shape in ((4, 3), (), (2, 0, 3), (2, 3, 0, 1)):
-        with pytest.raises(
-            ValueError, match=rf"{rule.name}: x must be \(batch, ..., channels\) with at least one pixel"
-        ):
-            rule(jnp.ones(shape))
-    with pytest.raises(ValueError, match=f"{rule.name}: x must be of floating-point numbers"):
-        rule(jnp.ones((1, 4, 2), jnp.int32))

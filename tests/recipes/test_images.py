@@ -196,15 +196,18 @@ def test_probabilities_do_not_overflow():
 
 
 @pytest.mark.slow
-def test_mnist_reaches_its_accuracy():
-    accuracies = [train_images(RECIPES["mnist"]["mlp"].changed(seed=s), progress=False).test_accuracy for s in range(3)]
-    assert np.mean(accuracies) >= 0.96, accuracies
-    assert min(accuracies) >= 0.95, accuracies
-
-
-@pytest.mark.slow
-def test_digits_reach_their_accuracy():
-    accuracies = [
-        train_images(RECIPES["digits"]["mlp"].changed(seed=s), progress=False).test_accuracy for s in range(3)
-    ]
-    assert np.mean(accuracies) >= 0.97, accuracies
+@pytest.mark.parametrize(
+    ("recipe", "model", "seeds", "least", "in_the_mean"),
+    [
+        ("mnist", "mlp", 3, 0.95, 0.96),
+        ("mnist", "lenet", 2, 0.985, 0.985),
+        ("mnist", "resnet", 1, 0.98, 0.98),
+        ("digits", "mlp", 3, 0.95, 0.97),
+        ("digits", "resnet", 3, 0.98, 0.985),
+    ],
+)
+def test_a_recipe_reaches_its_accuracy(recipe, model, seeds, least, in_the_mean):
+    config = RECIPES[recipe][model]
+    accuracies = [train_images(config.changed(seed=s), progress=False).test_accuracy for s in range(seeds)]
+    assert np.mean(accuracies) >= in_the_mean, accuracies
+    assert min(accuracies) >= least, accuracies

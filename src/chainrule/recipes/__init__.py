@@ -25,9 +25,9 @@ from typing import Any
 from chainrule.recipes.autoencoder_config import AUTOENCODER
 from chainrule.recipes.char_rnn import CHAR_RNN
 from chainrule.recipes.config import Config
-from chainrule.recipes.digits import DIGITS
+from chainrule.recipes.digits import DIGITS, DIGITS_RESNET
 from chainrule.recipes.gpt import GPT
-from chainrule.recipes.mnist import MNIST
+from chainrule.recipes.mnist import MNIST, MNIST_LENET, MNIST_RESNET
 from chainrule.recipes.weather_config import WEATHER_LSTM
 
 _HOMES = {
@@ -54,8 +54,8 @@ KINDS = {
 """The module of each kind of recipe."""
 
 RECIPES: dict[str, dict[str, Any]] = {
-    "mnist": {"mlp": MNIST},
-    "digits": {"mlp": DIGITS},
+    "mnist": {"mlp": MNIST, "lenet": MNIST_LENET, "resnet": MNIST_RESNET},
+    "digits": {"mlp": DIGITS, "resnet": DIGITS_RESNET},
     "autoencoder": {"autoencoder": AUTOENCODER},
     "text": {"gpt": GPT, "char_rnn": CHAR_RNN},
     "weather": {"lstm": WEATHER_LSTM},

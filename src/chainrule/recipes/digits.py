@@ -1,14 +1,15 @@
-"""The recipe ``digits``: a small network on the 1,797 digits of 8 by 8 pixels. It trains in a tenth of a second.
+"""The recipe ``digits``: small networks on the 1,797 digits of 8 by 8 pixels.
 
-Width, learning rate and label smoothing were chosen on images split off the training images (three splits), where 0.978
-are classified rightly; never on the test images.
+All was chosen on images split off the training images (three splits), never on the test images. The network of one hidden
+layer trains in a tenth of a second; with its width, learning rate and label smoothing 0.978 of the images are classified
+rightly. Of ResNet two settings were tried: without augmentation 0.986, with the one below 0.988.
 """
 
 from __future__ import annotations
 
 from chainrule.recipes.images_config import ImagesConfig
 
-__all__ = ["DIGITS", "RESNET"]
+__all__ = ["DIGITS", "DIGITS_RESNET"]
 
 DIGITS = ImagesConfig(
     data="digits",
@@ -25,7 +26,7 @@ DIGITS = ImagesConfig(
     ink_centre=3.5,
 )
 
-RESNET = ImagesConfig(
+DIGITS_RESNET = ImagesConfig(
     data="digits",
     model="resnet",
     channels=(8, 16, 32),
