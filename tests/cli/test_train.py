@@ -152,7 +152,7 @@ def tiny_recipes(monkeypatch):
 @pytest.mark.parametrize(
     ("recipe", "model", "words", "more"),
     [
-        ("mnist", "lenet", ["turned up to 5 degrees", "Dropout(0.2)", "271"], set()),
+        ("mnist", "lenet", ["turned up to 5 degrees", "Dropout(0.2)", "512"], set()),
         ("digits", "resnet", ["BatchNorm"], {"state.safetensors"}),
     ],
 )

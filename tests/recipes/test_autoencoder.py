@@ -99,7 +99,7 @@ def test_cross_entropy_is_trained_on_logits_and_drawn_in_pixels():
     assert result.test_error < result.mean_error
     facts = dict(autoencoder.facts(config, result.dataset))
     assert "cross-entropy of a pixel" in facts["training"]
-    assert "150 training and 60 test images of 8x8" in facts["data"]
+    assert "128 training and 60 test images of 8x8" in facts["data"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 
 import jax
 import numpy as np
@@ -58,44 +59,49 @@ def test_hand_and_autodiff_learn_the_same(digits):
 
 
 @pytest.fixture(scope="module")
-def lenet_run():
-    return train_images(tiny.LENET, tiny.few_digits(), progress=False)
+def lenet(tmp_path_factory):
+    """A tiny LeNet: what training made, and its run folder."""
+    result = train_images(tiny.LENET, tiny.few_digits(), progress=False)
+    return result, run_folder.write_run(result, tmp_path_factory.mktemp("runs") / "lenet")
 
 
 @pytest.fixture(scope="module")
-def resnet_run():
-    return train_images(tiny.RESNET, tiny.few_digits(), progress=False)
+def resnet(tmp_path_factory):
+    """A tiny ResNet, likewise."""
+    result = train_images(tiny.RESNET, tiny.few_digits(), progress=False)
+    return result, run_folder.write_run(result, tmp_path_factory.mktemp("runs") / "resnet")
 
 
 @pytest.mark.parametrize("network", ["lenet", "resnet"])
-def test_a_convolutional_network_learns_and_is_read_back_as_it_was(request, tmp_path, network):
-    result = request.getfixturevalue(f"{network}_run")
+def test_a_convolutional_network_learns_and_is_read_back_as_it_was(request, network):
+    result, folder = request.getfixturevalue(network)
     assert result.run.history["loss"][-1] < result.run.history["loss"][0]
-    saved = read_run(run_folder.write_run(result, tmp_path / "run"))
+    saved = read_run(folder)
     x, y = result.dataset.test
     np.testing.assert_array_equal(saved.probabilities(x), result.test_probabilities)
     assert result.test_accuracy == (result.test_probabilities.argmax(axis=1) == y).mean()
     assert saved.config == result.config
-    assert (tmp_path / "run" / "state.safetensors").exists() == (network == "resnet")
+    assert (folder / "state.safetensors").exists() == (network == "resnet")
 
 
-def test_running_statistics_are_read_back_and_a_change_of_them_is_noticed(resnet_run, tmp_path):
-    folder = run_folder.write_run(resnet_run, tmp_path / "run")
+def test_running_statistics_are_read_back_and_a_change_of_them_is_noticed(resnet, tmp_path):
+    result, folder = resnet
     state = jax.tree.leaves(read_run(folder).state)
-    fresh = jax.tree.leaves(resnet_run.run.model.init(jax.random.key(0), (8, 8, 1))[1])
-    for saved, trained, new in zip(state, jax.tree.leaves(resnet_run.run.state), fresh, strict=True):
+    assert len(state) == 2 * 3  # the means and variances of the stem and of two in the block
+    for saved, trained in zip(state, jax.tree.leaves(result.run.state), strict=True):
         np.testing.assert_array_equal(saved, trained)
-        assert (np.asarray(saved) != np.asarray(new)).all()
-    content = bytearray((folder / "state.safetensors").read_bytes())
+        assert not np.isin(np.asarray(saved), [0, 1]).any()  # a batch norm begins with these
+    changed = shutil.copytree(folder, tmp_path / "run") / "state.safetensors"
+    content = bytearray(changed.read_bytes())
     content[-2] ^= 1
-    (folder / "state.safetensors").write_bytes(content)
+    changed.write_bytes(content)
     with pytest.raises(ValueError, match=r"state\.safetensors: damaged or changed"):
-        read_run(folder)
+        read_run(tmp_path / "run")
 
 
-def test_dropout_and_augmentation_draw_by_the_seed_alone(lenet_run):
+def test_dropout_and_augmentation_draw_by_the_seed_alone(lenet):
     again = train_images(tiny.LENET, tiny.few_digits(), progress=False)
-    for a, b in zip(*(jax.tree.leaves(r.run.params) for r in (lenet_run, again)), strict=True):
+    for a, b in zip(*(jax.tree.leaves(result.run.params) for result in (lenet[0], again)), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
