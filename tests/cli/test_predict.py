@@ -8,10 +8,7 @@ import pytest
 from PIL import Image
 
 from chainrule import data
-from chainrule.recipes import images
-from chainrule.recipes.images import train_images
-from chainrule.recipes.run_folder import SUMS, write_run
-from tests.recipes import tiny
+from chainrule.recipes.run_folder import SUMS
 
 FILES = ("config.json", "metrics.jsonl", "params.safetensors", "curves.png", "confusion.png", "mistakes.png")
 
@@ -48,21 +45,6 @@ def test_json_holds_every_probability(run, digits_run, picture):
     assert answer["class"] == truth
     assert list(answer["probabilities"]) == list("0123456789")
     assert sum(answer["probabilities"].values()) == pytest.approx(1)
-
-
-@pytest.mark.parametrize("config", [tiny.LENET, tiny.RESNET], ids=["lenet", "resnet"])
-def test_convolutional_networks_classify_what_they_did_in_training(run, tmp_path, config):
-    result = train_images(config, tiny.few_digits(), progress=False)
-    write_run(result, tmp_path / "run")
-    pixels = np.round(result.dataset.test[0][3, ..., 0] * 255).astype(np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "digit.png")
-    code, out, _ = run("predict", "run", "digit.png", "--json")
-    assert code == 0
-    answer = json.loads(out)
-    assert answer["image"].endswith("used as it is")
-    seen = pixels[None, ..., None].astype(np.float32) / 255
-    expected = images.probabilities(result.run.model, result.run.params, result.run.state, seen)[0]
-    np.testing.assert_allclose(list(answer["probabilities"].values()), expected, rtol=1e-4)
 
 
 def test_an_image_that_cannot_be_read_is_one_line(fails, digits_run, tmp_path):

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from chainrule import data
 from chainrule.recipes import RECIPES, images, read_run
@@ -156,14 +158,27 @@ def tiny_recipes(monkeypatch):
         ("digits", "resnet", ["BatchNorm"], {"state.safetensors"}),
     ],
 )
-def test_convolutional_networks_by_their_names(run, tmp_path, tiny_recipes, recipe, model, words, more):
+def test_convolutional_networks_train_by_their_names_and_predict(
+    run, tmp_path, tiny_recipes, recipe, model, words, more
+):
     code, out, err = run("train", recipe, "--model", model)
     assert (code, err) == (0, "")
     for word in words:
         assert word in out
     folder = tmp_path / "runs" / f"{recipe}-{model}-seed0"
     assert set(os.listdir(folder)) == {*FILES, SUMS} | more
-    assert read_run(folder).config.model == model
+    saved = read_run(folder)
+    assert saved.config.model == model
+
+    pixels = np.round(tiny.few_digits().test[0][3, ..., 0] * 255).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "digit.png")
+    code, out, err = run("predict", folder, "digit.png", "--json")
+    assert (code, err) == (0, "")
+    answer = json.loads(out)
+    assert answer["image"].endswith("used as it is")
+    expected = saved.probabilities((pixels[None, ..., None] / 255).astype(np.float32))[0]
+    np.testing.assert_allclose(list(answer["probabilities"].values()), expected, rtol=1e-5)
+    assert answer["class"] == str(expected.argmax())
 
 
 def test_an_autoencoder_says_its_errors_and_draws_its_pictures(run, fails, tmp_path, tiny_recipes):

@@ -40,6 +40,13 @@ def test_characters_stand_in_their_cells():
     assert overlaps(figure, ["How surprising", "mmm", "iii", "or more", "-ln p"]) == []
 
 
+def test_a_character_that_was_given_is_left_white():
+    figure = surprise("abc", [np.nan, 1.0, 2.0])
+    ground = figure.axes[0].get_images()[0].get_array()
+    assert np.ma.getmaskarray(np.ma.masked_invalid(ground))[0, :3].tolist() == [True, False, False]
+    assert "-ln p, in nats; 1.500 in the mean of this passage" in texts(figure)
+
+
 def test_what_the_font_lacks_is_a_square_and_nothing_is_a_formula(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -53,7 +60,8 @@ def test_what_the_font_lacks_is_a_square_and_nothing_is_a_formula(tmp_path):
     [
         ("", [], 5.0, "text must have at least one character"),
         ("ab", [1.0], 5.0, r"nats must be a number for each of 2 characters, got \[1\]"),
-        ("ab", [1.0, np.nan], 5.0, "nats must be finite"),
+        ("ab", [1.0, np.inf], 5.0, "nats must be finite"),
+        ("ab", [np.nan, np.nan], 5.0, "nats must be finite, or NaN for some"),
         ("ab", [1.0, 2.0], 0.0, "most must be above 0 and finite, got 0"),
     ],
 )

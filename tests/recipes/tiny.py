@@ -20,7 +20,7 @@ _SHARED = {
 
 LENET = ImagesConfig(
     model="lenet",
-    channels=(2, 3),
+    channels=(3,),
     hidden=(8,),
     dropout=0.2,
     degrees=5.0,

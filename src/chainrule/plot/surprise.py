@@ -30,11 +30,12 @@ def surprise(text: str, nats: ArrayLike, *, most: float = 5.0) -> Figure:
 
     Args:
         text: the passage.
-        nats: [len(text)], -ln p of each of its characters, given those before it.
+        nats: [len(text)], -ln p of each of its characters, given those before it; NaN for one that was given, not
+            predicted: its ground stays white.
         most: the nats from which on the ground is darkest.
 
     Raises:
-        ValueError: for an empty text, nats that are not one finite number a character, or ``most`` not above 0.
+        ValueError: for an empty text, nats that are not one number a character or all NaN, or ``most`` not above 0.
     """
     values = np.asarray(nats, np.float64)
     if not text:
@@ -43,8 +44,8 @@ def surprise(text: str, nats: ArrayLike, *, most: float = 5.0) -> Figure:
         raise ValueError(
             f"surprise: nats must be a number for each of {len(text)} characters, got {list(values.shape)}"
         )
-    if not np.isfinite(values).all():
-        raise ValueError("surprise: nats must be finite, got NaN or infinity")
+    if np.isinf(values).any() or np.isnan(values).all():
+        raise ValueError("surprise: nats must be finite, or NaN for some characters, got infinity or NaN for all")
     if not 0 < most < np.inf:
         raise ValueError(f"surprise: most must be above 0 and finite, got {most}")
 
@@ -80,7 +81,7 @@ def surprise(text: str, nats: ArrayLike, *, most: float = 5.0) -> Figure:
     bar.ax.set_xticklabels(["0", f"{most / 2:g}", f"{most:g} or more"])
     bar.ax.tick_params(labelsize=SMALL, colors=INK)
     bar.outline.set_edgecolor(GREY)
-    mean = f"-ln p, in nats; {values.mean():.3f} in the mean of this passage"
+    mean = f"-ln p, in nats; {np.nanmean(values):.3f} in the mean of this passage"
     figure.text((_MARGIN + 2.9) / WIDTH, 0.45 / whole, mean, fontsize=TEXT, color=INK, va="center")
     return figure
 

@@ -1,4 +1,12 @@
-"""The recipe ``autoencoder``: the images of MNIST pressed through two numbers, and drawn again from them."""
+"""The recipe ``autoencoder``: the images of MNIST pressed through two numbers, and drawn again from them.
+
+Mean squared error of a pixel on 800 images split off the 4,000 training images, one run each; the mean image has 0.0681 and
+two principal components 0.0565:
+
+    squared error, 20 epochs                   0.0468
+    squared error, 60 epochs: the recipe       0.0449
+    cross-entropy of the pixels, 60 epochs     0.0447
+"""
 
 from __future__ import annotations
 

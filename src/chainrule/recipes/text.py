@@ -122,10 +122,12 @@ class TextResult(Result):
         """The curves beside the baselines, and which characters of a held-out passage were expected."""
         lines = {f"{self.order}-gram, {_SMOOTHINGS[name]}": value for name, value in self.baselines.items()}
         text = self.source.text
-        passage = text.decode(text.validation[1 : _EXCERPT + 1])
+        passage = text.decode(text.validation[:_EXCERPT])
+        passage = passage[: passage.rfind("\n") + 1] or passage  # whole lines, where there are lines
+        nats = np.append(np.nan, self.nats)[: len(passage)]  # the first character was given
         return {
             "curves.png": lambda path: plot.save(plot.curves(self.run.history, baselines=lines), path),
-            "surprise.png": lambda path: plot.save(plot.surprise(passage, self.nats[: len(passage)]), path),
+            "surprise.png": lambda path: plot.save(plot.surprise(passage, nats), path),
         }
 
     def table(self) -> tuple[list[str], list[list[str]]]:
