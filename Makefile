@@ -14,7 +14,7 @@ test: $(call STAMP,test)
 	$(call BIN,test)/python -m pytest -n 2 --dist worksteal -m "not slow" -q
 
 test-slow: $(call STAMP,test)
-	$(call BIN,test)/python -m pytest -m slow -q
+	$(call BIN,test)/python -m pytest -n 2 --dist worksteal -m slow -q
 
 lint: $(call STAMP,dev)
 	$(call BIN,dev)/ruff check .

@@ -95,4 +95,4 @@ def require_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     """Refuse what is none of the choices."""
     if value not in choices:
         *most, last = map(repr, choices)
-        raise ValueError(f"{name} must be {', '.join(most)} or {last}, got {value!r}")
+        raise ValueError(f"{name} must be {' or '.join([', '.join(most), last] if most else [last])}, got {value!r}")
