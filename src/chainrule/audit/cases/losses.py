@@ -62,6 +62,11 @@ def _equal_at_some(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return np.array([1.0, -2.0, 0.5]), np.array([1.0, 3.0, 0.5])
 
 
+def _around_the_bends(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    bends = np.array([1.0, 1.0004, 0.9996])
+    return np.concatenate([bends, -bends]), np.zeros(6)
+
+
 _register(losses.mean_squared_error, lambda p, t: (p - t) ** 2, normal)
 _register(
     losses.mean_absolute_error,
@@ -69,7 +74,13 @@ _register(
     normal,
     (Case("kink", _equal_at_some, title="predictions equal to targets"),),
 )
-_register(losses.huber, _huber, normal, delta=0.3)
+_register(
+    losses.huber,
+    _huber,
+    normal,
+    (Case("kink", _around_the_bends, title="errors at the bends, and within a thousandth of them"),),
+    delta=0.3,
+)
 _register(losses.binary_cross_entropy, _binary, _uniform)
 
 
