@@ -18,8 +18,8 @@ from chainrule.rule import Rule
 # "ops" in another form, or a layer beside them in one more variant.
 QUICK_MODELS = {"perceptron", "mlp, relu"}
 SLOW_LAYERS = {
-    *("MultiHeadAttention", "Conv without bias", "ConvTranspose", "MaxPool"),
-    *("GRU, last", "LSTM, carrying", "Bidirectional", "BatchNorm without scale", "GroupNorm"),
+    *("MultiHeadAttention", "MultiHeadAttention with padding", "Conv without bias", "ConvTranspose", "MaxPool"),
+    *("RNN", "GRU, last", "LSTM, carrying", "Bidirectional", "BatchNorm without scale", "GroupNorm"),
 }
 
 

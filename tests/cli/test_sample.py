@@ -28,6 +28,7 @@ def tiny(monkeypatch, tmp_path, quick_compilation):
     (tmp_path / "own.txt").write_text(TEXT, encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_training_on_a_file_of_ones_own(run, tmp_path, tiny):
     code, out, err = run("train", "text", "--file", "own.txt", "--out", "here")
     assert (code, err) == (0, "")

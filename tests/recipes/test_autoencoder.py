@@ -89,6 +89,7 @@ def test_only_two_numbers_make_a_plane(result):
     assert set(of_three.pictures()) == {"curves.png", "reconstructions.png"}
 
 
+@pytest.mark.slow
 def test_cross_entropy_is_trained_on_logits_and_drawn_in_pixels():
     config = tiny.AUTOENCODER.changed(loss="cross_entropy", latent=3)
     result = train_autoencoder(config, tiny.few_digits(), progress=False)

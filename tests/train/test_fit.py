@@ -74,6 +74,7 @@ def test_nothing_compiles_the_second_time():
     assert run_epochs_in_place._cache_size() == before + 1  # the counter counts
 
 
+@pytest.mark.slow
 def test_hand_and_autodiff_train_alike():
     training, validation = digits().train, digits().test
     common = {"epochs": 3, "batch_size": 64, "key": jax.random.key(0)}
@@ -381,6 +382,7 @@ def test_augmentation_draws_anew_in_every_batch_and_alike_in_every_run():
     assert len(set(drawn)) == len(drawn) == batches
 
 
+@pytest.mark.slow
 def test_soft_labels_of_an_augmentation_are_trained_and_accuracy_counts_the_labels_of_the_data():
     def softened(key, x, y):
         return x, 0.8 * jax.nn.one_hot(y, 10) + 0.02
