@@ -25,6 +25,7 @@ def train(tmp_path, name, cache):
     return done, (tmp_path / name / "params.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_two_processes_share_what_was_compiled_and_agree_to_the_last_bit(tmp_path):
     cache = tmp_path / "cache"
     done, first = train(tmp_path, "first", cache)

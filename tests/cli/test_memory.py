@@ -38,6 +38,7 @@ def faults(how):
     return int(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not GLIBC, reason="the settings are glibc's")
 def test_blocks_are_found_again():
     # A page holds 4 KiB (or, where the system gives large ones, 2 MiB): as it comes each of them faults once a repetition.

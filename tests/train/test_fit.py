@@ -424,6 +424,7 @@ def test_a_model_of_tokens_learns_from_integers():
             fit(epochs=1, data=(wrong, tokens), **common)
 
 
+@pytest.mark.slow
 def test_a_penalty_is_added_to_the_loss_and_its_gradient_to_that_of_the_model():
     penalty = losses.l2_penalty.bind(strength=0.01)
     plain, hand, autodiff = fit(), fit(penalty=penalty), fit(penalty=penalty, gradients="autodiff")
