@@ -10,6 +10,7 @@ from safetensors.numpy import load, save
 
 from chainrule import plot
 from chainrule.recipes import run_folder
+from chainrule.recipes.result import Result
 from chainrule.recipes.run_folder import SUMS, new_folder, read_run, require_new, write_run
 
 FILES = ("config.json", "metrics.jsonl", "params.safetensors", "curves.png", "confusion.png", "mistakes.png")
@@ -268,3 +269,12 @@ def test_a_state_is_written_and_read_back(result, tmp_path):
     run_folder._write_arrays(path, state)
     found = run_folder._read_arrays(path, jax.eval_shape(lambda: state))
     jax.tree.map(np.testing.assert_array_equal, found, state)
+    run_folder._write_arrays(path, jax.tree.map(lambda other: other * np.float32(np.nan), state))
+    with pytest.raises(ValueError, match=r"state\.safetensors: .* must be finite, got NaN or infinity") as caught:
+        run_folder._read_arrays(path, jax.eval_shape(lambda: state))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_result_that_does_not_say_all_is_none(result):
+    with pytest.raises(TypeError, match="abstract"):
+        Result(config=result.config, run=result.run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ Draw = Callable[[Path], Any]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Result:
+class Result(ABC):
     """What a recipe has made. Each kind of recipe adds what it has found out.
 
     Attributes:
@@ -27,22 +28,22 @@ class Result:
     config: Config
     run: Run
 
+    @abstractmethod
     def data_record(self) -> dict[str, Any]:
         """What config.json says of the data: enough to build the network again, ``in_shape`` at the least."""
-        raise NotImplementedError
 
+    @abstractmethod
     def results_record(self) -> dict[str, Any]:
         """What config.json says of the results, times apart."""
-        raise NotImplementedError
 
+    @abstractmethod
     def pictures(self) -> dict[str, Draw]:
         """The pictures, by the names of their files: each a function that writes it."""
-        raise NotImplementedError
 
     def texts(self) -> dict[str, str]:
         """Files of text that belong to the run, by their names; none unless a kind of recipe has some."""
         return {}
 
+    @abstractmethod
     def table(self) -> tuple[list[str], list[list[str]]]:
         """The results as a short table: the heads of its columns, and its rows."""
-        raise NotImplementedError
