@@ -106,8 +106,8 @@ def _write_baselines(axes: Axes, levels: dict[str, float]) -> None:
             fontsize=SMALL,
             va="top" if below else "bottom",
             ha="left",
-            zorder=1.8,  # the curves run over it
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
+            zorder=3,  # over a curve that falls through it
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.9, "pad": 0.5},
         )
 
 
