@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.audit.progress import bar
 from chainrule import audit
-from chainrule.audit.run import in_threads
+from chainrule.audit.side_by_side import in_threads
 
 __all__ = ["alarm", "correct_functions", "count", "show"]
 

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from chainrule.audit.checks import run_checks
-from chainrule.audit.run import in_threads, inputs_for
+from chainrule.audit.run import inputs_for
+from chainrule.audit.side_by_side import in_threads
 from chainrule.rule import rule
 
 _RNG = np.random.default_rng(0)

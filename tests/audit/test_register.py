@@ -10,6 +10,7 @@ import pytest
 import chainrule
 from chainrule import audit, layers, losses, models, ops
 from chainrule.audit.checks import AUTODIFF, DIFFERENCES, PRIMAL
+from chainrule.audit.checks.names import ADJOINT, BY_HAND, EAGER, EXTREMES, JIT, SCAN, VMAP
 from chainrule.audit.registry import REGISTER, Entry, OptimizerEntry, register_optimizer
 from chainrule.layer import Layer, Lifted, StatelessLayer
 from chainrule.rule import Rule
@@ -31,9 +32,23 @@ def waits(entry):
     "name",
     [pytest.param(entry.name, marks=[pytest.mark.slow] if waits(entry) else []) for entry in audit.rules()],
 )
-def test_rule_passes_every_check(name):
+def test_rule_passes_the_checks(name):
     (entry,) = audit.entries(name)
-    report = audit.check_entry(entry)
+    assert_passes(audit.check_entry(entry))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [entry.name for entry in audit.rules()])
+def test_rule_passes_every_check(name):
+    """Those too that ``chainrule check`` leaves to ``--thorough``."""
+    (entry,) = audit.entries(name)
+    report = audit.check_entry(entry, thorough=True)
+    assert_passes(report)
+    made = {check.name for check in report.checks}
+    assert made >= {EAGER, JIT, VMAP, SCAN, ADJOINT, BY_HAND, EXTREMES}
+
+
+def assert_passes(report):
     assert report.ok, str(report)
     assert report.worst(AUTODIFF) <= 1e-12
     assert report.worst(DIFFERENCES) <= 1e-6

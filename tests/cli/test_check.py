@@ -311,7 +311,7 @@ SHAPES = ("--shapes", "5x3,3x4")
         ),
         (["outside:right", *SHAPES, "--pullback", "outside:power_pullback"], 1, "right brings its derivative with it"),
         # Options that do not go together.
-        (["outside:right", *SHAPES, "--only", "tanh"], 2, "--only and --gallery belong to the register"),
+        (["outside:right", *SHAPES, "--only", "tanh"], 2, "--only, --gallery and --thorough belong to the register"),
         (SHAPES, 2, "--shapes needs the TARGET"),
         (["--second-order"], 2, "--second-order needs the TARGET"),
         (["--static", "n=1"], 2, "--static needs the TARGET"),
@@ -372,7 +372,7 @@ def test_a_rule_that_fails_and_one_that_is_let_through_are_1(run, monkeypatch):
     """The rows and verdicts follow from what the audit reports, whatever checks it made."""
     failed = audit.Check("trajectory", "steps", False, 0.5, 1e-12, "at step 3")
     reports = [audit.Report("planted", (failed,))]
-    monkeypatch.setattr(audit, "check_all", lambda chosen, seed: iter(reports))
+    monkeypatch.setattr(audit, "check_all", lambda chosen, seed, **how: iter(reports))
     monkeypatch.setattr(mutants, "check_mutants", lambda planted, seed: iter([(mutants.MUTANTS[0], None)]))
     code, out, _ = run("check")
     assert code == 1

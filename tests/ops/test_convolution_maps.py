@@ -20,6 +20,7 @@ from chainrule.ops.convolution_maps import (
     exchange,
     gather,
     spread,
+    sum_in_place,
     sum_to_channels,
 )
 from chainrule.ops.windows import windows
@@ -127,7 +128,8 @@ def test_other_windows_do_not_tile_the_image(static, rng, x64):
 def test_the_gradient_of_a_bias_sums_over_every_axis_but_the_last(rng, x64):
     for shape in ((2, 3, 4, 5), (2, 3, 5), (0, 3, 5)):
         d = rng.normal(size=shape)
-        np.testing.assert_allclose(sum_to_channels(d), d.reshape(-1, 5).sum(0), rtol=1e-12, atol=1e-12)
+        for add in (sum_to_channels, sum_in_place):
+            np.testing.assert_allclose(add(d), d.reshape(-1, 5).sum(0), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="what XLA makes of it on a CPU")

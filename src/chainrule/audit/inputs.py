@@ -52,6 +52,14 @@ class Measured(NamedTuple):
     pushed: Any  # J dx, by forward mode of the primal
 
 
+class Judges(NamedTuple):
+    """What a program compares the derivative on trial with."""
+
+    reverse: bool  # autodiff of the primal in reverse mode
+    forward: bool  # and in forward mode
+    custom: bool  # the derivative that jax.grad sees
+
+
 class Slack(NamedTuple):
     """What an error is forgiven by, absolutely: of the output, and of the cotangents for each of ``COTANGENTS``."""
 
@@ -59,28 +67,33 @@ class Slack(NamedTuple):
     cotangents: list[Any]
 
 
-@functools.partial(quick_jit, static_argnums=(0, 1, 2))
-def everything_program(subject: Subject, referee: bool, push: bool, args: Any, cotangents: Any, tangent: Any) -> Any:
+@functools.partial(quick_jit, static_argnums=(0, 1))
+def everything_program(subject: Subject, judges: Judges, args: Any, cotangents: Any, tangent: Any) -> Any:
     """Measure what one program can: see ``Measured``. ``cotangents`` are stacked leaves, ``tangent`` the leaves of one."""
     structure = jax.eval_shape(subject.primal, *args)
 
-    def all_of(pullback: Callable[[Any], Any]) -> list[Any]:
-        return lax.map(lambda leaves: floats(pullback(cotangent_of(structure, leaves))), cotangents)
-
     output, pullback = subject.vjp(*args)
-    autodiff = pushed = custom = primal = None
-    if referee:
+
+    def pulled(leaves: Any) -> Any:
+        cotangent = cotangent_of(structure, leaves)
+        by_hand = floats(pullback(cotangent))
+        if not judges.reverse:
+            return by_hand, None, None
         primal, judge = jax.vjp(subject.primal, *args)
-        autodiff = all_of(judge)
-    else:
-        primal = subject.primal(*args)
-    if push:
+        return by_hand, primal, floats(judge(cotangent))
+
+    # One loop for both, for a loop takes long to compile. The primal is traced after the pullback on trial, lest it change
+    # what that one keeps where it should not.
+    hand, primal, autodiff = lax.map(pulled, cotangents)
+    primal = jax.tree.map(lambda leaf: leaf[0], primal) if judges.reverse else subject.primal(*args)
+    pushed = custom = None
+    if judges.forward:
         pushed = floats(jax.jvp(subject.primal, args, cotangent_of(args, tangent))[1])
-    if subject.is_rule:
+    if judges.custom:
         custom = floats(
             jax.vjp(subject.under_grad, *args)[1](cotangent_of(structure, [leaf[0] for leaf in cotangents]))
         )
-    return primal, output, all_of(pullback), autodiff, custom, pushed
+    return primal, output, hand, autodiff, custom, pushed
 
 
 @functools.partial(quick_jit, static_argnums=(0, 1))
@@ -135,6 +148,8 @@ class Inputs:
         case: what the arguments are, in a word or two.
         seed: of the cotangents and directions.
         strict: whether this package's own laws hold, which ask more than a right derivative.
+        thorough: whether forward mode and, for a rule, ``jax.grad`` are asked too, which the other cases of a register
+            need not tell anew: each makes the program that everything is measured by a third longer to compile.
     """
 
     def __init__(
@@ -145,13 +160,17 @@ class Inputs:
         case: str = "given arguments",
         seed: int = 0,
         strict: bool = False,
+        thorough: bool = True,
     ) -> None:
         self.subject, self.args, self.reference = subject, args, reference
-        self.case, self.seed, self.strict = case, seed, strict
+        self.case, self.seed, self.strict, self.thorough = case, seed, strict, thorough
 
     def at(self, args: tuple[Any, ...], case: str) -> Inputs:
         """The same subject at other arguments, without a reference."""
-        return Inputs(self.subject, args, None, case, self.seed)
+        other = Inputs(self.subject, args, None, case, self.seed, thorough=self.thorough)
+        if _types(args) == _types(self.args):  # what is known from a trace is known of these as well
+            other.__dict__.update({name: value for name, value in self.__dict__.items() if name in _OF_TYPES})
+        return other
 
     def cast(self, dtype: Any) -> tuple[Any, ...]:
         """The arguments with floating-point leaves in this dtype; they stay NumPy arrays."""
@@ -214,10 +233,13 @@ class Inputs:
         """Everything that one compiled program can measure, in float64."""
         return self.measure(self.args)
 
-    def measure(self, args: tuple[Any, ...], tangent: list[np.ndarray] | None = None) -> Measured:
-        """The same at other arguments of the same shapes, or with another tangent: nothing is compiled anew."""
-        stacked = [np.stack(leaves) for leaves in zip(*(floats(one) for one in self.cotangents), strict=True)]
-        result = everything_program(self.subject, *self._judges, args, stacked, tangent or self.tangent)
+    def measure(
+        self, args: tuple[Any, ...], tangent: list[np.ndarray] | None = None, cotangents: list[Any] | None = None
+    ) -> Measured:
+        """The same at other arguments of the same shapes, another tangent or cotangents: nothing is compiled anew."""
+        chosen = cotangents or self.cotangents
+        stacked = [np.stack(leaves) for leaves in zip(*(floats(one) for one in chosen), strict=True)]
+        result = everything_program(self.subject, self._judges, args, stacked, tangent or self.tangent)
         primal, output, hand, autodiff, custom, pushed = jax.tree.map(_as_numpy, result)
         empty = tangents(args)
 
@@ -233,21 +255,26 @@ class Inputs:
             pushed,
         )
 
+    def pulled(self, args: tuple[Any, ...], cotangent: Any) -> tuple[Any, Any, Any]:
+        """As ``hand_program`` has it in float64, at arguments of the same shapes: nothing is compiled anew."""
+        seen = self.measure(args, cotangents=[cotangent] * len(COTANGENTS))
+        return seen.output, seen.hand[0], seen.autodiff[0] if seen.autodiff else None
+
     @functools.cached_property
-    def _judges(self) -> tuple[bool, bool]:
-        """Whether JAX can differentiate the primal in reverse and in forward mode: a kernel or a callback it cannot."""
+    def _judges(self) -> Judges:
+        """What there is to compare with: a kernel or a callback JAX cannot differentiate."""
         if self.subject.is_rule:
-            return True, True
+            return Judges(True, self.thorough, self.thorough)
         reverse = self.subject.has_referee and _traces(
             lambda *args: jax.vjp(self.subject.primal, *args)[1](self.cotangents[0]), self.args
         )
         forward = _traces(lambda *args: jax.jvp(self.subject.primal, args, cotangent_of(args, self.tangent)), self.args)
-        return reverse, forward
+        return Judges(reverse, forward, False)
 
     @property
     def has_referee(self) -> bool:
         """Whether autodiff of the primal can judge."""
-        return self._judges[0]
+        return self._judges.reverse
 
     @functools.cached_property
     def slack(self) -> Slack:
@@ -291,6 +318,8 @@ class Inputs:
         return any(equation.primitive.name in _ITERATIVE for equation in _all_equations(jaxpr))
 
 
+_OF_TYPES = {"output", "_judges", "epsilon", "decomposes"}  # cached properties that follow from shapes and dtypes
+
 _ITERATIVE = {"eig", "eigh", "schur", "svd"}  # JAX's primitives
 
 
@@ -323,6 +352,11 @@ def _epsilons(jaxpr: Any) -> Iterator[float]:
             dtype = getattr(variable.aval, "dtype", None)
             if dtype is not None and jnp.issubdtype(dtype, jnp.floating):
                 yield float(jnp.finfo(dtype).eps)
+
+
+def _types(args: Any) -> Any:
+    leaves, tree = jax.tree.flatten(args)
+    return tree, [(leaf.shape, leaf.dtype) for leaf in leaves]
 
 
 def _judged_by(seen: Measured) -> list[Any]:

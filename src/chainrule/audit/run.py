@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import os
+import functools
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -21,6 +20,7 @@ from chainrule.audit.inputs import Inputs
 from chainrule.audit.optimizers import check_optimizer
 from chainrule.audit.registry import REGISTER, Entry, OptimizerEntry
 from chainrule.audit.report import Check, Report
+from chainrule.audit.side_by_side import in_processes, in_threads
 from chainrule.audit.subject import subject_of
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
     "check_all",
     "check_entry",
     "entries",
-    "in_threads",
     "inputs_for",
     "inputs_of",
     "report_of",
@@ -66,22 +65,35 @@ def rules() -> list[Entry]:
     return [entry for entry in entries() if isinstance(entry, Entry)]
 
 
-def inputs_of(entry: Entry, number: int, seed: int = 0) -> Inputs:
-    """The arguments of one case of an entry, drawn."""
+def inputs_of(entry: Entry, number: int, seed: int = 0, *, thorough: bool = False) -> Inputs:
+    """The arguments of one case of an entry, drawn; see ``check_entry``."""
     case = entry.cases[number]
     args = case.make(np.random.default_rng(seed + number))
     subject = subject_of(entry.rule, static=case.static)
-    return Inputs(subject, args, entry.reference, case.title or case.kind, seed, strict=True)
+    # An extreme case mostly has the shapes of the typical one, and shares its program.
+    thorough = thorough or (case.kind in ("typical", "extreme") and entry.room not in _WHOLES)
+    return Inputs(subject, args, entry.reference, case.title or case.kind, seed, strict=True, thorough=thorough)
 
 
-def check_entry(entry: Entry | OptimizerEntry, seed: int = 0) -> Report:
-    """Run every check on every case of an entry."""
+_WHOLES = ("layers", "models")  # rooms whose entries are put together from rules that are entries themselves
+
+
+def check_entry(entry: Entry | OptimizerEntry, seed: int = 0, *, thorough: bool = False) -> Report:
+    """Run the checks on every case of an entry.
+
+    Args:
+        entry: of the register, or made like one.
+        seed: of all that is drawn.
+        thorough: all that there is, which takes twice as long to compile; what is left out otherwise, ``of_kind`` says.
+            Forward mode and ``jax.grad`` are asked at the typical arguments of rules alone then.
+    """
     found: list[Check] = []
     for number in range(len(entry.cases)):
         if isinstance(entry, OptimizerEntry):
             found += _check_setting(entry, number, seed)
         else:
-            found += run_checks(inputs_of(entry, number, seed), of_kind(entry.cases[number].kind))
+            checks = of_kind(entry.cases[number].kind, thorough=thorough, whole=entry.room in _WHOLES)
+            found += run_checks(inputs_of(entry, number, seed, thorough=thorough), checks)
     return Report(entry.name, tuple(found))
 
 
@@ -93,15 +105,33 @@ def _check_setting(entry: OptimizerEntry, number: int, seed: int) -> Iterator[Ch
     )
 
 
-def check_all(chosen: Sequence[Entry | OptimizerEntry], seed: int = 0) -> Iterator[Report]:
-    """Check entries side by side, and yield their reports in order."""
-    yield from in_threads(lambda entry: check_entry(entry, seed), list(chosen))
+def check_all(
+    chosen: Sequence[Entry | OptimizerEntry],
+    seed: int = 0,
+    *,
+    thorough: bool = False,
+    processes: bool = False,
+    begin: Callable[[], object] | None = None,
+) -> Iterator[Report]:
+    """Check entries side by side, and yield their reports in order.
+
+    Args:
+        chosen: the entries.
+        seed: of all that is drawn.
+        thorough: as ``check_entry`` has it.
+        processes: side by side in processes rather than in threads: quicker for many entries, which must be of the register
+            then. A script that asks for it must guard its own start by ``if __name__ == "__main__"``.
+        begin: called once in each further process, at first.
+    """
+    if processes:
+        check = functools.partial(_check_named, seed=seed, thorough=thorough)
+        yield from in_processes(check, [entry.name for entry in chosen], begin)
+    else:
+        yield from in_threads(lambda entry: check_entry(entry, seed, thorough=thorough), list(chosen))
 
 
-def in_threads(function: Callable[[Any], Any], arguments: list[Any]) -> Iterator[Any]:
-    """Map in threads, one a processor and at most 4: compiling, which takes most of the time, leaves Python's lock free."""
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        yield from pool.map(function, arguments)
+def _check_named(name: str, seed: int, thorough: bool) -> Report:
+    return check_entry(entries(name)[0], seed, thorough=thorough)
 
 
 def audit(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -33,6 +35,7 @@ __all__ = ["check"]
 @click.option(
     "--gallery", is_flag=True, help="Check the audit too: every rule that is wrong on purpose must be caught."
 )
+@click.option("--thorough", is_flag=True, help="Leave no check out: takes twice as long.")
 @click.option("--json", "as_json", is_flag=True, help="Print every figure as JSON instead of the table.")
 @click.option("--picture", type=click.Path(path_type=Path), help="Write the errors as a picture to this PNG file.")
 @click.option(
@@ -52,6 +55,7 @@ def check(
     second_order: bool,
     only: tuple[str, ...],
     gallery: bool,
+    thorough: bool,
     as_json: bool,
     picture: Path | None,
     seed: int,
@@ -82,37 +86,57 @@ def check(
         for name, given in of_target.items():
             if given:
                 raise click.UsageError(f"{name} needs the TARGET that it belongs to.", context)
-    elif only or gallery:
-        raise click.UsageError("--only and --gallery belong to the register, give them or a TARGET, not both.", context)
+    elif only or gallery or thorough:
+        message = "--only, --gallery and --thorough belong to the register, give them or a TARGET, not both."
+        raise click.UsageError(message, context)
     elif shapes is None:
         raise click.UsageError("TARGET needs --shapes to draw its arguments from, such as 3x4,4.", context)
     if picture is not None and (picture.suffix.lower() != ".png" or not picture.parent.is_dir()):
         raise ValueError(f"--picture must be a .png in a folder that exists, got {picture}")
-    if context.obj.compilation_cache:
-        from chainrule.cli.compilation_cache import use_compilation_cache
-
-        use_compilation_cache()
+    begin = functools.partial(_begin, context.obj.compilation_cache)
+    begin()
     if target is not None and shapes is not None:
         from chainrule.cli.check_target import Request, check_target
 
         ok = check_target(Request(target, shapes, seed, second_order, static, pullback), as_json, picture)
     else:
-        ok = _check_register(only, gallery, as_json, picture, seed)
+        ok = _check_register(_Asked(only, gallery, thorough, seed, begin), as_json, picture)
     if not ok:
         context.exit(1)
 
 
-def _check_register(only: tuple[str, ...], gallery: bool, as_json: bool, picture: Path | None, seed: int) -> bool:
+def _begin(compilation_cache: bool) -> None:
+    """Set a process up for checking: tracing makes many objects, few of them garbage."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    if compilation_cache:
+        from chainrule.cli.compilation_cache import use_compilation_cache
+
+        use_compilation_cache()
+
+
+class _Asked(NamedTuple):
+    """What is to be checked of the register, and how."""
+
+    only: tuple[str, ...]
+    gallery: bool
+    thorough: bool
+    seed: int
+    begin: Callable[[], None]  # called in each further process
+
+
+def _check_register(asked: _Asked, as_json: bool, picture: Path | None) -> bool:
     """Check the register, print what is found, and return whether all is as it should be."""
     from chainrule import audit
     from chainrule.audit import mutants
 
-    chosen = [entry for name in dict.fromkeys(only) for entry in audit.entries(name)] if only else audit.entries()
-    planted: list[Any] = [*mutants.MUTANTS, *mutants.OPTIMIZER_MUTANTS] if gallery else []
+    only = dict.fromkeys(asked.only)
+    chosen = [entry for name in only for entry in audit.entries(name)] if only else audit.entries()
+    planted: list[Any] = [*mutants.MUTANTS, *mutants.OPTIMIZER_MUTANTS] if asked.gallery else []
     clock = time.perf_counter()
     reports: list[Report] = []
     caught: list[tuple[Mutant, Check | None]] = []
-    for done in _with_progress(_findings(chosen, planted, seed), len(chosen) + len(planted)):
+    for done in _with_progress(_findings(chosen, planted, asked), len(chosen) + len(planted)):
         if isinstance(done, tuple):
             caught.append(done)
         else:
@@ -121,7 +145,7 @@ def _check_register(only: tuple[str, ...], gallery: bool, as_json: bool, picture
     ok = all(report.ok for report in reports) and not missed
 
     if as_json:
-        click.echo(json.dumps(_as_data(ok, reports, caught, seed), indent=2))
+        click.echo(json.dumps(_as_data(ok, reports, caught, asked.seed), indent=2))
     else:
         _print(reports, caught, missed, time.perf_counter() - clock)
     if picture is not None:
@@ -131,12 +155,17 @@ def _check_register(only: tuple[str, ...], gallery: bool, as_json: bool, picture
     return ok
 
 
-def _findings(chosen: Any, planted: Any, seed: int) -> Iterator[Any]:
+_MANY = 12  # entries take longer than another process, which has to import everything first
+
+
+def _findings(chosen: Any, planted: Any, asked: _Asked) -> Iterator[Any]:
     from chainrule import audit
     from chainrule.audit import mutants
 
-    yield from audit.check_all(chosen, seed)
-    yield from mutants.check_mutants(planted, seed)
+    yield from audit.check_all(
+        chosen, asked.seed, thorough=asked.thorough, processes=len(chosen) > _MANY, begin=asked.begin
+    )
+    yield from mutants.check_mutants(planted, asked.seed)
 
 
 def _with_progress(findings: Iterator[Any], total: int) -> Iterator[Any]:

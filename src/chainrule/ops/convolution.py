@@ -5,7 +5,7 @@ from __future__ import annotations
 from jax import Array
 
 from chainrule.checks import describe, require_floating, require_same_dtype
-from chainrule.ops.convolution_maps import correlate, exchange, gather, spread, sum_to_channels
+from chainrule.ops.convolution_maps import correlate, exchange, gather, spread, sum_in_place
 from chainrule.ops.windows import Ints, Padding, Windows, windows
 from chainrule.rule import Static, rule
 
@@ -75,7 +75,7 @@ def convolution_backward(
     lay = _lay(x.shape, weight.shape, stride, padding, dilation)
     d_x = spread(d_output, exchange(weight, groups), lay, groups)
     d_weight = correlate(x, d_output, lay, groups)
-    return d_x, d_weight, sum_to_channels(d_output) if has_bias.value else None
+    return d_x, d_weight, sum_in_place(d_output) if has_bias.value else None
 
 
 def _lay(

@@ -29,7 +29,7 @@ from chainrule.ops.depthwise import correlate_depthwise, gather_depthwise, is_de
 from chainrule.ops.sums import over_rows
 from chainrule.ops.windows import Windows, under_tap
 
-__all__ = ["correlate", "exchange", "gather", "spread", "sum_to_channels"]
+__all__ = ["correlate", "exchange", "gather", "spread", "sum_in_place", "sum_to_channels"]
 
 
 def gather(x: Array, weight: Array, lay: Windows, groups: int) -> Array:
@@ -217,6 +217,16 @@ def sum_to_channels(d: Array) -> Array:
     *leading, width, channels = d.shape
     columns = over_rows(d.reshape(math.prod(leading), width * channels))
     return columns.reshape(width, channels).sum(0)
+
+
+def sum_in_place(d: Array) -> Array:
+    """Compute the same sum of d in its own shape: first a product for each row of pixels, then over all rows.
+
+    Where an elementwise rule made d, XLA on a CPU computes all of it once more as the matrix that ``sum_to_channels``
+    reads, with divisions of indices: in a step of LeNet, behind a maximum pool, 14 of 36 ms of processor time. A number
+    is kept for each row and channel.
+    """
+    return over_rows(d).reshape(-1, d.shape[-1]).sum(0)
 
 
 # How many bytes of d are correlated at a time: half of a common second-level cache; and of how many examples at least, for

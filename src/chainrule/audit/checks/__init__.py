@@ -99,9 +99,22 @@ _NAMES: dict[CheckFunction, str] = {
 }
 
 
-def of_kind(kind: str) -> tuple[CheckFunction, ...]:
-    """The checks of a kind of case; see ``registry.Case``."""
-    return _OF_KIND[kind]
+_LEFT_TO_THOROUGH: dict[str, tuple[CheckFunction, ...]] = {"typical": (check_eager,), "more": _DIFFERENCES}
+_LEFT_TO_PARTS = (check_mapped, check_sizes, check_probes)
+
+
+def of_kind(kind: str, *, thorough: bool = True, whole: bool = False) -> tuple[CheckFunction, ...]:
+    """The checks of a kind of case; see ``registry.Case``.
+
+    Args:
+        kind: of the case.
+        thorough: all of them. Else those are left out that are dear and have least to tell: eager evaluation, and
+            differences at a second static argument, where autodiff is the judge.
+        whole: a layer or model is checked: unless thorough, mapping, other sizes and extreme values are left to the rules
+            that it is put together from.
+    """
+    left = () if thorough else (*_LEFT_TO_THOROUGH.get(kind, ()), *(_LEFT_TO_PARTS if whole else ()))
+    return tuple(check for check in _OF_KIND[kind] if check not in left)
 
 
 def run_checks(inputs: Inputs, checks: tuple[CheckFunction, ...]) -> Iterator[Check]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -36,11 +36,13 @@ def check_precision(inputs: Inputs) -> Iterator[Check]:
         run = narrow_run(inputs, dtype)
         if run is None:
             continue
-        ulps, referee, fault_found, condition = _errors(inputs, run, float(jnp.finfo(dtype).eps))
+        ulps, judged, fault_found, condition = _errors(inputs, run, float(jnp.finfo(dtype).eps))
         if fault_found.fault:
             yield fault(name, inputs, float("inf"), fault_found.fault, fault_found.place)
             continue
-        allowed = max(TOLERANCES[name], 4 * referee)
+        allowed = TOLERANCES[name]
+        referee = judged() if ulps.error > allowed else 0.0
+        allowed = max(allowed, 4 * referee)
         if ulps.error > allowed:
             allowed = max(allowed, min(32 * condition(), 1e-2 / float(jnp.finfo(dtype).eps)))
         ok = bool(ulps.error <= allowed)
@@ -65,7 +67,7 @@ class NarrowRun(NamedTuple):
     cotangent: Any
     output: Any
     found: Any  # the cotangents on trial
-    referee: Any  # those of autodiff, or None
+    referee: Callable[[], Any]  # those of autodiff, or None: computed when they are asked for, which is seldom
 
 
 def narrow_run(inputs: Inputs, dtype: Any) -> NarrowRun | None:
@@ -73,6 +75,10 @@ def narrow_run(inputs: Inputs, dtype: Any) -> NarrowRun | None:
 
     Much of linear algebra does not take bfloat16, and some of it says so only when it is compiled.
     """
+
+    def referee() -> Any:
+        return hand_program(inputs.subject, True, args, cotangent)[2] if inputs.has_referee else None
+
     args = inputs.cast(dtype)
     try:
         output = jax.eval_shape(inputs.subject.primal, *args)
@@ -84,11 +90,12 @@ def narrow_run(inputs: Inputs, dtype: Any) -> NarrowRun | None:
         output,
     )
     try:
-        return NarrowRun(args, cotangent, *hand_program(inputs.subject, inputs.has_referee, args, cotangent))
+        output, found, _ = hand_program(inputs.subject, False, args, cotangent)
     except Exception:
         if _is_refused(inputs.subject, args):
             return None
         raise
+    return NarrowRun(args, cotangent, output, found, referee)
 
 
 def _is_refused(subject: Subject, args: Any) -> bool:
@@ -99,15 +106,17 @@ def _is_refused(subject: Subject, args: Any) -> bool:
     return False
 
 
-def _errors(inputs: Inputs, run: NarrowRun, epsilon: float) -> tuple[Difference, float, Difference, Any]:
-    """Errors in units in the last place: of the derivative on trial, of the referee, a fault of structure, the condition."""
+def _errors(inputs: Inputs, run: NarrowRun, epsilon: float) -> tuple[Difference, Any, Difference, Any]:
+    """Errors in units in the last place: of the derivative on trial, of the referee, a fault of structure, the condition.
+
+    Those of the referee and the condition are functions: both are asked for where the first is large.
+    """
     args, cotangent, output, found, referee = run
     structure = structure_fault(found, tangents(args))
     if structure.fault:
-        return structure, 0.0, structure, None
-    wide = inputs.at(widened(args), inputs.case)
-    wide_cotangent = widened(cotangent)
-    wide_output, expected, wide_referee = hand_program(inputs.subject, inputs.has_referee, wide.args, wide_cotangent)
+        return structure, None, structure, None
+    wide, wide_cotangent = widened(args), widened(cotangent)
+    wide_output, expected, wide_referee = inputs.pulled(wide, wide_cotangent)
 
     def error(cotangents: Any, right: Any) -> Difference:
         return worst(
@@ -118,15 +127,17 @@ def _errors(inputs: Inputs, run: NarrowRun, epsilon: float) -> tuple[Difference,
         )
 
     own = error(found, expected)
-    judged = error(referee, wide_referee).error / epsilon if referee is not None else 0.0
+
+    def judged() -> float:
+        return error(referee(), wide_referee).error / epsilon if inputs.has_referee else 0.0
 
     def condition() -> float:
         rng = inputs.rng(6)
         moved = jax.tree.map(
             lambda leaf: leaf * (1 + epsilon * rng.choice([-1.0, 1.0], size=leaf.shape)) if is_float(leaf) else leaf,
-            wide.args,
+            wide,
         )
-        there_output, there, there_referee = hand_program(inputs.subject, inputs.has_referee, moved, wide_cotangent)
+        there_output, there, there_referee = inputs.pulled(moved, wide_cotangent)
         pair = (there, expected) if there_referee is None else (there_referee, wide_referee)
         return (
             worst(

@@ -18,7 +18,7 @@ from chainrule.audit.checks.differences import points
 from chainrule.audit.checks.names import EXTREMES, KINKS, TOLERANCES, VALUES, fault, verdict
 from chainrule.audit.checks.precision import narrow_run
 from chainrule.audit.compare import difference, place_of
-from chainrule.audit.inputs import Inputs, hand_program
+from chainrule.audit.inputs import Inputs
 from chainrule.audit.patterns import pattern_of
 from chainrule.audit.report import Check, Place
 from chainrule.audit.trees import flat, floats, is_float, one_hot, place_at, widened
@@ -40,12 +40,12 @@ def _finite(inputs: Inputs, strict: bool) -> Check:
     if run is None:
         return fault(EXTREMES, inputs, 0.0)
     args, cotangent, output, found, referee = run
-    wide_output, expected, wide_referee = hand_program(
-        inputs.subject, inputs.has_referee, widened(args), widened(cotangent)
-    )
+    wide_output, expected, wide_referee = inputs.pulled(widened(args), widened(cotangent))
     if not strict and not _survives(output, wide_output):
         return fault(EXTREMES, inputs, 0.0)  # the primal overflows, or loses itself: no fault of its derivative
-    excused = [] if strict or referee is None else [~np.isfinite(np.asarray(leaf)) for leaf in floats(referee)]
+    excused: list[np.ndarray] = []
+    if not strict and inputs.has_referee and not all(np.isfinite(leaf).all() for leaf in floats(found)):
+        excused = [~np.isfinite(np.asarray(leaf)) for leaf in floats(referee())]
     faults, place = 0, None
     cotangents = zip(jax.tree_util.tree_leaves_with_path(found), jax.tree.leaves(expected), strict=True)
     pairs = [(path, leaf, wide, False) for (path, leaf), wide in cotangents]
@@ -135,7 +135,7 @@ def _between(inputs: Inputs, strict: bool) -> Check:
     for output in _spread(k, 6):
         if not known[:, output].any():
             continue
-        _, hand, referee = hand_program(inputs.subject, inputs.has_referee, inputs.args, one_hot(inputs.output, output))
+        _, hand, referee = inputs.pulled(inputs.args, one_hot(inputs.output, output))
         rows = np.flatnonzero(known[:, output])
         for row in rows[np.argsort(rows < len(directions), kind="stable")]:  # coordinates first: they have an index
             (d, j), at, room = lines[row], (row, output), slack[row, output]

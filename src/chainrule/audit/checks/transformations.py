@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -13,7 +13,7 @@ from jax import lax
 from chainrule.audit import diagnosis
 from chainrule.audit.checks.names import EAGER, JIT, RETRACE, SCAN, VMAP, fault, verdict
 from chainrule.audit.compare import Difference, difference, worst
-from chainrule.audit.inputs import Inputs, Slack, hand_program
+from chainrule.audit.inputs import Inputs, Slack
 from chainrule.audit.quick import quick_jit
 from chainrule.audit.report import Check
 from chainrule.audit.trees import cotangent_of, floats, is_float, stack, tangents
@@ -99,17 +99,30 @@ def check_mapped(inputs: Inputs) -> Iterator[Check]:
 
     looped = []
     for lane, cotangent in zip(lanes, cotangents, strict=True):
-        output, pulled, _ = hand_program(inputs.subject, False, lane, cotangent)
+        output, pulled, _ = inputs.pulled(lane, cotangent)
         looped.append((floats(output), floats(pulled)))
     expected = jax.tree.map(lambda *parts: np.stack(parts), *looped)
-    for name, transform in ((VMAP, jax.vmap(one)), (SCAN, lambda cases: lax.map(one, cases))):
-        try:
-            output, pulled = quick_jit(transform)((leaves, stacked))
-        except Exception as error:  # what a rule raises only here is a finding about this transformation
-            yield fault(name, inputs, float("inf"), f"{type(error).__name__}: {_first_line(error)}")
+    for name, found in _transformed(one, (leaves, stacked)).items():
+        if isinstance(found, Exception):
+            yield fault(name, inputs, float("inf"), f"{type(found).__name__}: {_first_line(found)}")
             continue
-        compare = functools.partial(_mapped_difference, inputs, (output, pulled), expected)
+        compare = functools.partial(_mapped_difference, inputs, found, expected)
         yield verdict(name, inputs, compare, diagnosis.VMAP if name == VMAP else "")
+
+
+def _transformed(one: Callable[[Any], Any], cases: Any) -> dict[str, Any]:
+    """What each transformation makes of a function, or what it raises only there, which is a finding about it."""
+    transforms: dict[str, Callable[[Any], Any]] = {VMAP: jax.vmap(one), SCAN: lambda cases: lax.map(one, cases)}
+    try:  # both by one program, which is quicker to compile than two
+        return quick_jit(lambda cases: {name: transform(cases) for name, transform in transforms.items()})(cases)
+    except Exception:  # one of them, or both: see which
+        found: dict[str, Any] = {}
+        for name, transform in transforms.items():
+            try:
+                found[name] = quick_jit(transform)(cases)
+            except Exception as error:
+                found[name] = error
+        return found
 
 
 def _mapped_difference(inputs: Inputs, found: Any, expected: Any, slack: Slack | None) -> Difference:

@@ -14,6 +14,7 @@ from jax import Array
 
 from chainrule.audit.cases.draw import normal, together
 from chainrule.audit.diagnosis import FACTOR, PERMUTED, SWAPPED, TRANSPOSED
+from chainrule.audit.mutants import attention_blocks
 from chainrule.audit.mutants.mutant import Mutant, plant
 from chainrule.rule import Static
 
@@ -149,4 +150,5 @@ MUTANTS: tuple[Mutant, ...] = (
         together(normal(5, 4)),
         pattern=TRANSPOSED,
     ),
+    *attention_blocks.MUTANTS,
 )

@@ -11,6 +11,7 @@ from jax import Array, lax
 from chainrule import ops
 from chainrule.audit.cases.draw import normal, together
 from chainrule.audit.diagnosis import FACTOR, SWAPPED
+from chainrule.audit.mutants import wrappers
 from chainrule.audit.mutants.mutant import Mutant, plant
 from chainrule.compose import Chain, Parallel, chain, parallel, residual
 from chainrule.layer import Layer
@@ -222,4 +223,5 @@ MUTANTS: tuple[Mutant, ...] = (
         _scan_backward(reverse=True),
         together(normal(3, 3, 3), normal(4, 3)),
     ),
+    *wrappers.MUTANTS,
 )

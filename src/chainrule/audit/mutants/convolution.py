@@ -11,6 +11,7 @@ from jax import Array
 
 from chainrule.audit.cases.draw import normal, together
 from chainrule.audit.diagnosis import FACTOR, REGION, TRANSPOSED
+from chainrule.audit.mutants import strides
 from chainrule.audit.mutants.mutant import Mutant, plant
 from chainrule.rule import Static
 
@@ -267,4 +268,5 @@ MUTANTS: tuple[Mutant, ...] = (
         together(normal(2, 4, 3)),
         pattern=FACTOR,
     ),
+    *strides.MUTANTS,
 )

@@ -11,6 +11,7 @@ from jax import Array, lax
 
 from chainrule.audit.cases.draw import normal, together
 from chainrule.audit.diagnosis import CONSTANT, FACTOR, FLOAT32, ZERO
+from chainrule.audit.mutants import statistics
 from chainrule.audit.mutants.mutant import Mutant, plant
 from chainrule.layer import Layer
 
@@ -221,4 +222,5 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     _state_mutant("the new state's cotangent does not reach x", _StateIgnored(), 1),
     _state_mutant("the old state gets nothing", _StateDetached(), 2, ZERO),
+    *statistics.MUTANTS,
 )

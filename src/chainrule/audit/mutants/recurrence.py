@@ -14,6 +14,7 @@ from jax import Array, lax
 
 from chainrule.audit.cases.draw import normal, together
 from chainrule.audit.diagnosis import FACTOR, PERMUTED, ZERO
+from chainrule.audit.mutants import gates
 from chainrule.audit.mutants.mutant import Mutant, plant
 
 __all__ = ["MUTANTS"]
@@ -139,4 +140,5 @@ MUTANTS: tuple[Mutant, ...] = (
         _decay_backward(shifted=True),
         together(lambda rng: rng.uniform(0.5, 0.9, size=3), normal(_STEPS, 2, 3)),
     ),
+    *gates.MUTANTS,
 )

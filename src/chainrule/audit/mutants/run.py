@@ -12,7 +12,8 @@ from chainrule.audit.mutants.mutant import Mutant
 from chainrule.audit.mutants.steps import OptimizerMutant
 from chainrule.audit.optimizers import check_optimizer
 from chainrule.audit.report import Check, Report
-from chainrule.audit.run import in_threads, report_of
+from chainrule.audit.run import report_of
+from chainrule.audit.side_by_side import in_threads
 from chainrule.audit.subject import subject_of
 
 __all__ = ["check_mutants", "first_failure", "report_on"]

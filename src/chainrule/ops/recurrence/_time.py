@@ -155,17 +155,18 @@ def run(
 
 
 def run_back(
-    cell_backward: Callable[[Any, Carry], tuple[Array, Carry]],
+    cell_backward: Callable[[Carry, Carry], tuple[Array, Carry]],
     d_end: Carry,
     d_ys: Array | None,
-    saved: Any,
+    saved: Carry,
     mask: Array | None,
     reverse: bool,
 ) -> tuple[Array, Carry]:
     """Run back through time.
 
     Args:
-        cell_backward: maps (what was saved of step t, g_t) to (dL/dp_t, dL/ds_{t-1}).
+        cell_backward: maps (what was saved of step t, g_t) to (dL/dp_t, dL/ds_{t-1}); what was saved comes as one list of
+            blocks (B, H), however wide the arrays are that hold them.
         d_end: the cotangent of the state after the last step.
         d_ys: the cotangent of the outputs, (B, T, H), or None where they were not used.
         saved: what the steps saved, with time in front; the first array of it has the shape of p.
@@ -181,10 +182,10 @@ def run_back(
 
     def step(carry: Any, now: Any) -> tuple[Any, None]:
         d_state, d_products = carry
-        time, saved_now, d_h, valid = now
+        time, d_h, valid = now
         if d_h is not None:
             d_state = (d_state[0] + d_h, *d_state[1:])  # h_t is an output, and goes on to step t + 1
-        d_product, d_before = cell_backward(saved_now, d_state)
+        d_product, d_before = cell_backward(_blocks(saved, time, d_state[0].shape[-1]), d_state)
         if valid is not None:
             d_product = jnp.where(valid, d_product, 0)
             d_before = tuple(jnp.where(valid, new, old) for new, old in zip(d_before, d_state, strict=True))
@@ -197,9 +198,22 @@ def run_back(
     if not len(first):
         return first, d_end
     times = jnp.arange(first.shape[0])
-    loop = (times, saved, d_hs, _columns(mask))
+    loop = (times, d_hs, _columns(mask))
     (d_start, d_products), _ = lax.scan(step, (d_end, first), loop, reverse=not reverse)
     return d_products, d_start
+
+
+def _blocks(saved: Carry, time: Array, width: int) -> Carry:
+    """What was saved of one step, (T, B, n H), as blocks (B, H).
+
+    Each block is one slice of the whole array. Slices of a slice of one time are the same numbers, but XLA on a CPU fuses
+    them with what reads them and then divides indices for every number: the loop back of an LSTM takes twice as long.
+    """
+    return tuple(
+        lax.dynamic_slice(array, (time, 0, start), (1, array.shape[1], width))[0]
+        for array in saved
+        for start in range(0, array.shape[-1], width)
+    )
 
 
 def _columns(mask: Array | None) -> Array | None:

@@ -112,8 +112,7 @@ def gru_backward(
     back, width = weight_h.T, weight_h.shape[0]
 
     def step_backward(saved: tuple[Array, ...], d_state: tuple[Array, ...]) -> tuple[Array, tuple[Array]]:
-        (gates, q, h), (d_h,) = saved, d_state
-        r, z, n = (gates[:, k * width : (k + 1) * width] for k in range(3))
+        (r, z, n, q, h), (d_h,) = saved, d_state
         d_n = d_h * (1 - z) * (1 - n * n)
         d_rz = [d_n * q * (r * (1 - r)), d_h * (h - n) * (z * (1 - z))]
         d_m = jnp.concatenate([*d_rz, d_n * r], -1)

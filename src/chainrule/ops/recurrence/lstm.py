@@ -99,12 +99,11 @@ def lstm_backward(
     """Carry dL/dh and dL/dc back, then form the weights' gradients; dL/dys may be None, for outputs not used."""
     x, weight_x, weight_h, hidden, states, gates, cells, mask = residuals
     d_ys, d_end = d_output
-    back, width = weight_h.T, weight_h.shape[0]
+    back = weight_h.T
 
-    def step_backward(saved: tuple[Array, Array], d_state: tuple[Array, ...]) -> tuple[Array, tuple[Array, Array]]:
-        gates, c = saved
+    def step_backward(saved: tuple[Array, ...], d_state: tuple[Array, ...]) -> tuple[Array, tuple[Array, Array]]:
+        i, f, g, o, c = saved
         d_h, d_c = d_state
-        i, f, g, o = (_block(gates, k, width) for k in range(4))
         u = jnp.tanh(f * c + i * g)
         d_c = d_c + d_h * o * (1 - u * u)
         d_a = [d_c * g * (i * (1 - i)), d_c * c * (f * (1 - f)), d_c * i * (1 - g * g), d_h * u * (o * (1 - o))]

@@ -79,7 +79,7 @@ def rnn_backward(
     d_ys, d_end = d_output
     back = weight_h.T
 
-    def cell_backward(saved: tuple[Array], d_state: tuple[Array, ...]) -> tuple[Array, tuple[Array]]:
+    def cell_backward(saved: tuple[Array, ...], d_state: tuple[Array, ...]) -> tuple[Array, tuple[Array]]:
         (h,), (d_h,) = saved, d_state
         d_a = d_h * (1 - h * h)
         return d_a, (d_a @ back,)

@@ -16,7 +16,7 @@ from chainrule.audit.mutants.mechanical.mutation import (
 )
 from chainrule.audit.registry import Entry
 from chainrule.audit.report import Check
-from chainrule.audit.run import in_threads
+from chainrule.audit.side_by_side import in_threads
 
 __all__ = ["ORDER", "Audit", "FirstFailure", "Result", "Survey", "survey"]
 
