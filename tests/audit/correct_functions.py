@@ -7,6 +7,7 @@ make a derivative vanish (a softmax over one number) or divide by zero (a deviat
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +19,7 @@ import jax.scipy as jsp
 import numpy as np
 from jax import Array, lax
 
-__all__ = ["CORRECT", "KNOWN_WRONG", "Correct"]
+__all__ = ["CORRECT", "KNOWN_WRONG", "Correct", "Wrong"]
 
 Rng = np.random.Generator
 Arguments = tuple[np.ndarray, ...]
@@ -43,6 +44,26 @@ class Correct:
     function: Callable[..., Any]
     draw: Draw
     kinks: str = ""
+
+
+@dataclass(frozen=True)
+class Wrong(Correct):
+    """A function whose derivative by JAX is wrong somewhere, which an audit must say.
+
+    Attributes:
+        why: what JAX gives there, and what is right.
+        fails: the check that fails.
+        seed: the one at which it does.
+        at: the arguments where the derivative is wrong, numbers of ``dtype``.
+        slope: the derivative by the first of them that is right.
+    """
+
+    why: str = ""
+    fails: str = ""
+    seed: int = 0
+    at: tuple[float, ...] = ()
+    slope: float = 0.0
+    dtype: str = "float64"
 
 
 # --- Numbers ----------------------------------------------------------------------------------------------------------
@@ -414,11 +435,11 @@ CORRECT: tuple[Correct, ...] = (
     *_elementwise("jax.numpy", "sin cos exp expm1 square arctan sinh cosh tanh arcsinh exp2 deg2rad negative", _ONE),
     *_elementwise("jax.numpy", "arcsin arccos arctanh tan", _INSIDE),
     *_elementwise("jax.numpy", "log log1p log2 log10 sqrt", _POSITIVE),
-    *_elementwise("jax.numpy", "cbrt reciprocal sinc", _NOT_ZERO),
+    *_elementwise("jax.numpy", "cbrt reciprocal", _NOT_ZERO),
     *_elementwise("jax.numpy", "abs", _same(_real(0.0)), "0"),
     *_elementwise("jax.numpy", "arccosh", _same(_between(1.3, 4.0))),
     *_elementwise("jax.numpy", "multiply add subtract logaddexp logaddexp2", _broadcast(_real(), _real())),
-    *_elementwise("jax.numpy", "divide hypot arctan2", _broadcast(_magnitude(0.3, 2.0), _magnitude(0.3, 2.0))),
+    *_elementwise("jax.numpy", "divide", _broadcast(_magnitude(0.3, 2.0), _magnitude(0.3, 2.0))),
     *_elementwise("jax.numpy", "power", _broadcast(_between(0.3, 2.0), _real())),
     *_elementwise("jax.numpy", "maximum minimum", _broadcast(_grid(0.0), _grid(0.25)), "x = y"),
     Correct(
@@ -540,8 +561,29 @@ CORRECT: tuple[Correct, ...] = (
     Correct("jax.lax.reduce_window, max pool", max_pool, _axes("ab", _apart, smallest=2), "ties"),
 )
 
-KNOWN_WRONG: dict[Correct, str] = {
-    Correct("jax.scipy.special.i0", jsp.special.i0, _ONE): "at 0 JAX gives the slope 1, and I1(0) is 0",
-    Correct("jax.scipy.special.spence", jsp.special.spence, _UNIT): "at 1 JAX gives the slope 0, and it is -1",
-}
-"""Functions whose derivative by JAX is wrong at one number, which an audit must say."""
+_SLOPES, _FINITE = "between one-sided slopes", "finite at the extremes"
+_TWO = _broadcast(_magnitude(0.3, 2.0), _magnitude(0.3, 2.0))
+_TINY = {
+    "fails": _FINITE,
+    "dtype": "float32",
+    "seed": 4,
+}  # the numbers whose squares underflow are drawn together there
+
+KNOWN_WRONG: tuple[Wrong, ...] = (
+    Wrong(
+        "jax.scipy.special.i0", jsp.special.i0, _ONE, "", "JAX gives the slope 1 at 0", _SLOPES, at=(0.0,), slope=0.0
+    ),
+    Wrong(
+        "jax.scipy.special.spence",
+        jsp.special.spence,
+        _UNIT,
+        why="JAX gives the slope 0 at 1, and it is -1",
+        fails=_SLOPES,
+        at=(1.0,),
+        slope=-1.0,
+    ),
+    Wrong("jax.numpy.sinc", jnp.sinc, _NOT_ZERO, why="JAX gives an infinite slope near 0", at=(1e-20,), **_TINY),
+    Wrong("jax.numpy.hypot", jnp.hypot, _TWO, why="infinite near 0", at=(1e-30, 1e-30), slope=math.sqrt(0.5), **_TINY),
+    Wrong("jax.numpy.arctan2", jnp.arctan2, _TWO, why="infinite near 0", at=(1e-30, 1e-30), slope=5e29, **_TINY),
+)
+"""Functions of JAX 0.10 with a derivative that is wrong somewhere."""

@@ -107,3 +107,16 @@ def test_an_ill_conditioned_problem_is_allowed_what_rounding_its_arguments_does(
     assert not failures(checked(check_precision, hand(sine, cosine_pullback), x))
     wrong = hand(sine, lambda d, x: (d * jnp.cos(x) * (1.0 if x.dtype == jnp.float64 else 1.5),))
     assert FLOAT32 in failures(checked(check_precision, wrong, X))
+
+
+def test_bfloat16_is_told_and_not_judged_where_autodiff_itself_is_on_trial():
+    """1000 and 999 are one number in bfloat16: the derivative, 1, is lost to rounding, and no one else would keep it."""
+
+    def cancels(x):
+        return 1000.0 * x - 999.0 * x
+
+    told = by_name(checked(check_precision, cancels, X))[BFLOAT16]
+    assert told.ok
+    assert told.figure > 100
+    judged = by_name(checked(check_precision, hand(lambda x: x, lambda d, x: (1000.0 * d - 999.0 * d,)), X))[BFLOAT16]
+    assert not judged.ok
