@@ -10,6 +10,7 @@ from PIL import Image
 
 from chainrule import audit
 from chainrule.audit import mutants
+from chainrule.audit.checks.names import ADJOINT, BY_HAND, EAGER, KINKS, SCAN, SIZES, VALUES, VMAP
 
 OUTSIDE = """
 import jax
@@ -360,6 +361,20 @@ def test_the_picture_of_the_register(run, tmp_path):
     code, _, _ = run("check", "--only", "tanh", "--picture", "audit.png")
     assert code == 0
     assert (tmp_path / "audit.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_thorough_leaves_no_check_out(run):
+    """A layer leaves to the rules that it is made of what they have shown, unless it is asked for everything."""
+
+    def made(*options):
+        code, out, _ = run("check", "--only", "Dense", "--json", *options)
+        assert code == 0
+        (report,) = json.loads(out)["rules"]
+        return {check["name"] for check in report["checks"]}
+
+    few, all_of_them = made(), made("--thorough")
+    assert few < all_of_them
+    assert all_of_them - few == {ADJOINT, BY_HAND, EAGER, KINKS, SCAN, SIZES, VALUES, VMAP}
 
 
 def test_no_rule_of_that_name(fails):
