@@ -71,7 +71,7 @@ def draw(results: dict[str, Any]) -> Figure:
     right.text(
         0,
         1,
-        "black: the limit; no point: no memory",
+        "black: the limit",
         transform=right.transAxes,
         fontsize=style.SMALL,
         va="bottom",
