@@ -78,7 +78,11 @@ def jax_is_wrong(wrong):
     return not abs(slope - wrong.slope) <= 0.5 * max(1.0, abs(wrong.slope))
 
 
-@pytest.mark.parametrize("wrong", KNOWN_WRONG, ids=lambda wrong: wrong.name)
+@pytest.mark.parametrize(
+    "wrong",
+    [pytest.param(wrong, marks=[pytest.mark.slow] if wrong.seed else []) for wrong in KNOWN_WRONG],
+    ids=[wrong.name for wrong in KNOWN_WRONG],
+)
 def test_what_jax_has_wrong_is_found(wrong):
     """A newer version of JAX may have it right: the audit must then say so."""
     report = report_on_correct(wrong, wrong.seed)

@@ -35,6 +35,7 @@ def test_processes_keep_the_order_and_this_one_takes_part(monkeypatch):
     assert len({process for _, process in found}) <= 2
 
 
+@pytest.mark.slow
 def test_what_a_call_raises_is_raised_here(monkeypatch):
     monkeypatch.setattr(side_by_side.os, "cpu_count", lambda: 2)
     with pytest.raises(ValueError, match="no number below 0, got -1"):

@@ -363,6 +363,7 @@ def test_the_picture_of_the_register(run, tmp_path):
     assert (tmp_path / "audit.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_thorough_leaves_no_check_out(run):
     """A layer leaves to the rules that it is made of what they have shown, unless it is asked for everything."""
 
