@@ -160,6 +160,20 @@ def test_a_mistake_that_the_given_arguments_do_not_show(f, wrong, name, case):
     assert checks[name].place.argument == 0
 
 
+def test_a_mask_that_is_true_everywhere_hides_nothing():
+    def masked(x, mask):
+        return jnp.where(mask, jnp.sin(x), 0.0)
+
+    everywhere = np.ones_like(X, bool)
+    forgets = hand(masked, lambda d, x, mask: (d * jnp.cos(x), None))
+    assert not failures(checked(check_values, forgets, X, everywhere))
+    checks = by_name(checked(check_probes, forgets, X, everywhere))
+    assert VALUES in failures(checks.values())
+    assert (checks[VALUES].case, checks[VALUES].place.argument) == ("flags drawn anew", 0)
+    heeds = hand(masked, lambda d, x, mask: (jnp.where(mask, d * jnp.cos(x), 0.0), None))
+    assert not failures(checked(check_probes, heeds, X, everywhere))
+
+
 def test_what_the_primal_cannot_do_is_not_held_against_its_derivative():
     """log of zeros and of negative numbers."""
     assert not failures(checked(check_probes, hand(jnp.log, lambda d, x: (d / x,)), np.abs(X) + 0.1))

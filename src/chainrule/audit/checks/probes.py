@@ -27,6 +27,7 @@ __all__ = ["check_extremes", "check_kinks", "check_probes", "probes"]
 
 # Of both signs: beyond where exponentials overflow, where they vanish, where they cancel, and zero.
 _FOUR = "four times the arguments"
+_FLAGS = "flags drawn anew"
 _VALUES = np.array([1e4, -1e4, 300.0, -300.0, 88.0, -88.0, 20.0, -20.0, 1e-4, -1e-4, 1e-30, -1e-30, 0.0, -0.0, 1.0])
 
 
@@ -252,6 +253,10 @@ def probes(inputs: Inputs) -> Iterator[Inputs]:
                 changed.reshape(-1)[: 1 if leaf.size else 0] = value
             moved = [changed if n == number else other for n, other in enumerate(leaves)]
             yield inputs.at(jax.tree.unflatten(tree, moved), f"{name}, leaf {number}")
+    if any(leaf.dtype == np.bool_ for leaf in leaves):
+        # A mask that is true everywhere hides what is done with the rest.
+        drawn = [rng.uniform(size=leaf.shape) < 0.7 if leaf.dtype == np.bool_ else leaf for leaf in leaves]
+        yield inputs.at(jax.tree.unflatten(tree, drawn), _FLAGS)
 
 
 def check_probes(inputs: Inputs) -> Iterator[Check]:
@@ -267,7 +272,7 @@ def check_probes(inputs: Inputs) -> Iterator[Check]:
         if not all(np.isfinite(leaf).all() for leaf in floats(seen.primal)):
             continue  # outside of the domain
         checks = [_at_finite(probe), _finite(probe, strict=False) if inputs.epsilon == 2.0**-52 else None]
-        if probe.case == _FOUR and inputs.has_referee:
+        if probe.case in (_FOUR, _FLAGS) and inputs.has_referee:
             checks.append(_against_autodiff(probe))
         if "large" not in probe.case and all(np.isfinite(leaf).all() for leaf in floats(probe.args)):
             checks.append(_between(probe, strict=False))
@@ -278,7 +283,7 @@ def check_probes(inputs: Inputs) -> Iterator[Check]:
 
 
 def _against_autodiff(probe: Inputs) -> Check:
-    """Hand is autodiff at numbers four times as large: a rule may be right near zero alone."""
+    """Hand is autodiff at numbers four times as large and at other flags: it may be right near zero, or unmasked, alone."""
     seen = probe.measured
     assert seen.autodiff is not None
     right = seen.autodiff[0]
