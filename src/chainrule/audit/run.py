@@ -90,18 +90,19 @@ def check_entry(entry: Entry | OptimizerEntry, seed: int = 0, *, thorough: bool 
     found: list[Check] = []
     for number in range(len(entry.cases)):
         if isinstance(entry, OptimizerEntry):
-            found += _check_setting(entry, number, seed)
+            found += _check_setting(entry, number, seed, thorough)
         else:
             checks = of_kind(entry.cases[number].kind, thorough=thorough, whole=entry.room in _WHOLES)
             found += run_checks(inputs_of(entry, number, seed, thorough=thorough), checks)
     return Report(entry.name, tuple(found))
 
 
-def _check_setting(entry: OptimizerEntry, number: int, seed: int) -> Iterator[Check]:
+def _check_setting(entry: OptimizerEntry, number: int, seed: int, thorough: bool) -> Iterator[Check]:
     case = entry.cases[number]
     (params,) = case.make(np.random.default_rng(seed + number))
+    title = case.title or case.kind
     return check_optimizer(
-        entry.name, case.optimizer, case.formula, params, seed=seed, case=case.title or case.kind, kind=case.kind
+        entry.name, case.optimizer, case.formula, params, seed=seed, case=title, kind=case.kind, thorough=thorough
     )
 
 

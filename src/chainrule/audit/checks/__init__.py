@@ -70,7 +70,7 @@ _OF_KIND: dict[str, tuple[CheckFunction, ...]] = {
     "more": (*_VALUES, *_DIFFERENCES),
     "degenerate": _VALUES,
     "kink": (*_VALUES, check_kinks),
-    "extreme": (check_structure, check_primal, check_extremes),
+    "extreme": (check_primal, check_extremes),
 }
 
 _NAMES: dict[CheckFunction, str] = {
@@ -100,7 +100,7 @@ _NAMES: dict[CheckFunction, str] = {
 
 
 _LEFT_TO_THOROUGH: dict[str, tuple[CheckFunction, ...]] = {"typical": (check_eager,), "more": _DIFFERENCES}
-_LEFT_TO_PARTS = (check_mapped, check_sizes, check_probes)
+_LEFT_TO_PARTS = (check_mapped, check_precision, check_sizes, check_probes)
 
 
 def of_kind(kind: str, *, thorough: bool = True, whole: bool = False) -> tuple[CheckFunction, ...]:
@@ -110,8 +110,8 @@ def of_kind(kind: str, *, thorough: bool = True, whole: bool = False) -> tuple[C
         kind: of the case.
         thorough: all of them. Else those are left out that are dear and have least to tell: eager evaluation, and
             differences at a second static argument, where autodiff is the judge.
-        whole: a layer or model is checked: unless thorough, mapping, other sizes and extreme values are left to the rules
-            that it is put together from.
+        whole: a layer or model is checked: unless thorough, mapping, other sizes, extreme values and narrower dtypes are left
+            to the rules that it is put together from.
     """
     left = () if thorough else (*_LEFT_TO_THOROUGH.get(kind, ()), *(_LEFT_TO_PARTS if whole else ()))
     return tuple(check for check in _OF_KIND[kind] if check not in left)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import keystr, tree_leaves_with_path
 
-from chainrule.audit.optimizers.checks import CHECKS, OF_KIND
+from chainrule.audit.optimizers.checks import CHECKS, EAGER, OF_KIND
 from chainrule.audit.optimizers.compare import Finding
 from chainrule.audit.optimizers.formula import as_pair
 from chainrule.audit.optimizers.names import TOLERANCES, UNITS
@@ -32,6 +32,7 @@ def check_optimizer(
     seed: int = 0,
     case: str = "typical",
     kind: str = "typical",
+    thorough: bool = True,
 ) -> Iterator[Check]:
     """Check an optimiser against its formula; the checks are run one by one, as they are asked for.
 
@@ -49,6 +50,7 @@ def check_optimizer(
         case: what the checks name as their case.
         kind: ``"typical"`` for all checks, ``"more"`` for a further setting of an optimiser that has passed them: its
             updates in float64 and their tree.
+        thorough: run two steps eagerly as well, to which the compiled ones are compared.
 
     Raises:
         ValueError: an optimiser or formula without ``init`` and ``update``, params without floating-point numbers or with
@@ -64,7 +66,8 @@ def check_optimizer(
     if not any(np.size(leaf) for leaf in jax.tree.leaves(params)):
         raise ValueError(f"{name}: params must hold at least one floating-point number, got {params!r}")
     pairs = as_pair(name, "optimizer", optimizer), as_pair(name, "formula", formula)
-    return _run_checks(Trial(optimizer, *pairs, params, steps, seed), case, OF_KIND[kind])
+    names = tuple(name for name in OF_KIND[kind] if thorough or name not in EAGER)
+    return _run_checks(Trial(optimizer, *pairs, params, steps, seed, thorough), case, names)
 
 
 def _run_checks(trial: Trial, case: str, names: tuple[str, ...]) -> Iterator[Check]:

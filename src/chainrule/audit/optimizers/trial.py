@@ -17,6 +17,7 @@ import numpy as np
 
 from chainrule.audit.optimizers.trees import add, tree_fault, wide
 from chainrule.audit.quick import quick_jit
+from chainrule.checks import is_concrete
 
 __all__ = ["Run", "Trial"]
 
@@ -33,10 +34,12 @@ class Run(NamedTuple):
 
 
 class Trial:
-    """An optimiser with its formula, params and gradients, and the programs that measure it."""
+    """An optimiser with its formula, params and gradients, and the programs that measure it; thorough: and eager steps."""
 
-    def __init__(self, given: Any, optimizer: Any, formula: Any, params: Any, steps: int, seed: int) -> None:
-        self.given, self.optimizer, self.formula = given, optimizer, formula
+    def __init__(
+        self, given: Any, optimizer: Any, formula: Any, params: Any, steps: int, seed: int, thorough: bool = True
+    ) -> None:
+        self.given, self.optimizer, self.formula, self.thorough = given, optimizer, formula, thorough
         self.params = jax.tree.map(lambda leaf: np.array(leaf, np.float64), params)
         rng = np.random.default_rng(seed)
 
@@ -62,6 +65,11 @@ class Trial:
     def compiled(self, grads: list[Any], dtype: Any = np.float64) -> Run:
         """A loop over the compiled step."""
         return self._loop(self.step, lambda tree: tree, grads, dtype)
+
+    def watch(self) -> None:
+        """Trace a step, and raise where the update changes the trees that it was given."""
+        state = jax.eval_shape(self.optimizer.init, self.params)
+        jax.eval_shape(functools.partial(_watched, self.optimizer.update), self.grads[0], state, self.params)
 
     def eager(self) -> Run:
         """Two steps as they stand; raises where the update changes what it was given."""
@@ -117,6 +125,6 @@ def _watched(update: Callable[..., Any], *given: Any) -> Any:
         news = jax.tree.leaves(tree)
         if tree_fault(tree, structure.unflatten(olds)) or any(a is not b for a, b in zip(olds, news, strict=True)):
             raise ValueError(f"update writes into {name}")
-        if any(isinstance(leaf, jax.Array) and leaf.is_deleted() for leaf in olds):
+        if any(isinstance(leaf, jax.Array) and is_concrete(leaf) and leaf.is_deleted() for leaf in olds):
             raise ValueError(f"update deletes the buffers of {name}")
     return stepped
