@@ -34,13 +34,15 @@ MAY_IMPORT = {
     "layers": FUNCTIONS | {"layer", "compose"},
     "models": MODELS - {"models"},
     "train": TRAINING | {"plot"},
-    "recipes": TRAINING | {"plot", "chainrule"},
-    "cli": TRAINING | {"plot", "audit", "recipes", "chainrule", "model_summary"},
+    "recipes": TRAINING | {"plot", "chainrule", "maths"},
+    "course": TRAINING | {"plot", "maths"},
+    "cli": TRAINING | {"plot", "audit", "recipes", "chainrule", "model_summary", "course"},
     "__main__": {"cli"},
     # Side rooms: on the ground, or on arrays alone; the referee looks at everything that has a derivative or a
     # formula.
     "optim": GROUND,
     "data": GROUND,
+    "maths": {"checks"},
     "plot": GROUND | {"audit"},  # draws its reports
     "audit": MODELS | {"optim"},
     # The front door, which opens the other rooms when they are asked for.

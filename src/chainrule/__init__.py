@@ -8,6 +8,7 @@ against autodiff.
     layers, models      parameters beside the ops that they feed, and what is composed of them
     optim, train        optimisers as pairs of pure functions; whole training runs as one program
     data, plot          real data sets without a download; pictures
+    maths, course       the mathematics underneath; the syllabus, its figures, and the errata of its sources
     audit               the referee: every rule, checked
     summary             a model layer by layer: shapes, parameters, operations, memory
 """
@@ -28,9 +29,11 @@ __version__ = "0.1.0"
 _ROOMS = (
     "audit",
     "compose",
+    "course",
     "data",
     "layers",
     "losses",
+    "maths",
     "models",
     "ops",
     "optim",

@@ -193,6 +193,37 @@ def test_an_autoencoder_says_its_errors_and_draws_its_pictures(run, fails, tmp_p
     assert "here is a run of autoencoder, and one of images is needed" in err
 
 
+def test_the_weather_is_a_comparison_of_solvers_and_says_how_thin_the_margin_is(run, tmp_path, quick_compilation):
+    code, out, err = run("train", "weather", "--epochs", "2")
+    assert (code, err) == (0, "")
+    rmse = dict(re.findall(r"^([\w ]+?)  +(\d\.\d{3}) \[\d\.\d\d, \d\.\d\d\]  ", out, re.MULTILINE))
+    solvers = ("normal equation", "QR", "SVD", "gradient descent")
+    assert {name: rmse[name] for name in solvers} == dict.fromkeys(solvers, "2.929")
+    assert rmse["persistence"] == "3.062"
+    assert rmse.keys() == {*solvers, "persistence", "climatology", "ridge", "MLP"}
+    assert "The gain is 0.13 degC, with a 95 % interval from" in out
+    assert re.search(r"^plain inverse +\d", out, re.MULTILINE)
+    assert re.search(r"^QR +refused: the columns are dependent", out, re.MULTILINE)
+    folder = tmp_path / "runs" / "weather-seed0"
+    pictures = {"curves.png", "forecast.png", "residuals.png", "descent.png"}
+    assert set(os.listdir(folder)) == {*FILES[:3], *pictures, "comparison.txt", "dependent.txt", SUMS}
+    _, temperatures = read_run(folder, "weather_comparison").forecast(data.weather())
+    truth = data.weather().temp_max[-292:]
+    assert np.sqrt(np.mean((temperatures[-293:-1] - truth) ** 2)) == pytest.approx(2.9286, abs=1e-4)
+
+
+def test_the_lstm_of_the_weather_is_trained_by_its_name(run, tmp_path, monkeypatch, quick_compilation):
+    lstm = RECIPES["weather"]["lstm"]
+    monkeypatch.setitem(
+        RECIPES["weather"], "lstm", lstm.changed(window=3, hidden=4)
+    )  # as tests/recipes/test_weather.py
+    code, out, err = run("train", "weather", "--model", "lstm", "--epochs", "2")
+    assert (code, err) == (0, "")
+    for name in ("persistence", "linear, max, min and rain", "linear, all six", "LSTM"):
+        assert re.search(rf"^{name}  ", out, re.MULTILINE), name
+    assert read_run(tmp_path / "runs" / "weather-lstm-seed0", "weather").config.model == "lstm"
+
+
 def test_a_model_that_a_recipe_lacks_is_one_line(fails):
     code, err = fails("train", "digits", "--model", "lenet")
     assert code == 2

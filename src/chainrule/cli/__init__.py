@@ -28,6 +28,8 @@ COMMANDS = {
     "check": "chainrule.cli.check",
     "explain": "chainrule.cli.explain",
     "summary": "chainrule.cli.summary",
+    "syllabus": "chainrule.cli.syllabus",
+    "errata": "chainrule.cli.errata",
 }
 """The module of every command; each defines a click command of the command's name."""
 

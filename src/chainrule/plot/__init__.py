@@ -9,11 +9,13 @@ from chainrule.plot.augmented import augmented
 from chainrule.plot.boundary import decision_boundary
 from chainrule.plot.confusion import confusion, confusion_matrix
 from chainrule.plot.curves import curves
+from chainrule.plot.descent import descent
 from chainrule.plot.forecast import forecast
 from chainrule.plot.function import function_and_derivative
 from chainrule.plot.latent import latent_plane
 from chainrule.plot.mistakes import mistakes
 from chainrule.plot.reconstructions import reconstructions
+from chainrule.plot.residuals import residuals
 from chainrule.plot.style import new_figure, save
 from chainrule.plot.surprise import surprise
 
@@ -25,12 +27,14 @@ __all__ = [
     "confusion_matrix",
     "curves",
     "decision_boundary",
+    "descent",
     "forecast",
     "function_and_derivative",
     "latent_plane",
     "mistakes",
     "new_figure",
     "reconstructions",
+    "residuals",
     "save",
     "surprise",
 ]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["forecast"]
+__all__ = ["forecast", "require_numbers", "write_dates"]
 
 
 def forecast(dates: ArrayLike, truth: ArrayLike, predicted: ArrayLike, *, name: str, quantity: str) -> Figure:
@@ -39,7 +39,8 @@ def forecast(dates: ArrayLike, truth: ArrayLike, predicted: ArrayLike, *, name: 
             f"forecast: dates must be at least two of datetime64, rising, got {days.dtype}{list(days.shape)}"
         )
     came, said = (
-        _require_numbers(what, value, len(days)) for what, value in (("truth", truth), ("predicted", predicted))
+        require_numbers("forecast", what, value, len(days))
+        for what, value in (("truth", truth), ("predicted", predicted))
     )
     residuals = came - said
     spread = float(np.sqrt(np.mean(residuals**2)))
@@ -59,11 +60,11 @@ def forecast(dates: ArrayLike, truth: ArrayLike, predicted: ArrayLike, *, name: 
     mean = float(np.mean(np.abs(residuals)))
     title = f"What is left: root mean square {spread:.2f} {unit}, mean absolute {mean:.2f} {unit}"
     plain_axes(below, title=title, y=f"truth − forecast{f' ({unit})' if unit else ''}")
-    _write_dates(below)
+    write_dates(below)
     return figure
 
 
-def _write_dates(axes: Axes) -> None:
+def write_dates(axes: Axes) -> None:
     """Months along the axis, the year where it begins."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
@@ -73,10 +74,11 @@ def _write_dates(axes: Axes) -> None:
     axes.xaxis.get_offset_text().set_fontsize(SMALL)
 
 
-def _require_numbers(what: str, values: ArrayLike, count: int) -> np.ndarray:
+def require_numbers(where: str, what: str, values: ArrayLike, count: int) -> np.ndarray:
+    """Numbers that belong to so many dates, float64[count]; others are refused."""
     numbers = np.asarray(values, dtype=np.float64)
     if numbers.shape != (count,):
-        raise ValueError(f"forecast: {what} must be [{count}], one a date, got {list(numbers.shape)}")
+        raise ValueError(f"{where}: {what} must be [{count}], one a date, got {list(numbers.shape)}")
     if not np.isfinite(numbers).all():
-        raise ValueError(f"forecast: {what} must be finite, got NaN or infinity")
+        raise ValueError(f"{where}: {what} must be finite, got NaN or infinity")
     return numbers

@@ -28,11 +28,12 @@ from chainrule.recipes.config import Config
 from chainrule.recipes.digits import DIGITS, DIGITS_RESNET
 from chainrule.recipes.gpt import GPT
 from chainrule.recipes.mnist import MNIST, MNIST_LENET, MNIST_RESNET
-from chainrule.recipes.weather_config import WEATHER_LSTM
+from chainrule.recipes.weather_config import WEATHER_COMPARISON, WEATHER_LSTM
 
 _HOMES = {
     "Result": "result",
     "SavedRun": "saved_run",
+    "compare_weather": "weather_comparison",
     "new_folder": "run_folder",
     "read_image": "image_file",
     "read_run": "run_folder",
@@ -50,6 +51,7 @@ KINDS = {
     "autoencoder": "chainrule.recipes.autoencoder",
     "text": "chainrule.recipes.text",
     "weather": "chainrule.recipes.weather",
+    "weather_comparison": "chainrule.recipes.weather_comparison",
 }
 """The module of each kind of recipe."""
 
@@ -58,7 +60,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "digits": {"mlp": DIGITS, "resnet": DIGITS_RESNET},
     "autoencoder": {"autoencoder": AUTOENCODER},
     "text": {"gpt": GPT, "char_rnn": CHAR_RNN},
-    "weather": {"lstm": WEATHER_LSTM},
+    "weather": {"comparison": WEATHER_COMPARISON, "lstm": WEATHER_LSTM},
 }
 """The settings of every recipe, by its name and then by its model, the usual one first."""
 

@@ -1,4 +1,4 @@
-"""Train a network to forecast tomorrow's highest temperature: the job behind the recipe ``weather``.
+"""Train a network to forecast tomorrow's highest temperature: the job behind the recipe ``weather --model lstm``.
 
 Beside its errors stand those of forecasts that need no network, on the same days: persistence, and linear fits to today's
 measurements. What a network gains on them is little, and how little is said.
@@ -6,7 +6,6 @@ measurements. What a network gains on them is little, and how little is said.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +15,13 @@ from chainrule import data, layers, losses, plot, train
 from chainrule.compose import chain
 from chainrule.data.weather import Weather
 from chainrule.layer import Layer
+from chainrule.maths import linear_algebra
 from chainrule.recipes import training
 from chainrule.recipes.result import Draw, Result
 from chainrule.recipes.saved_run import SavedRun
 from chainrule.recipes.weather_config import WeatherConfig
+from chainrule.recipes.weather_linear import forecast, in_float64, three_measurements
+from chainrule.recipes.weather_scores import advantage, compared, mae, rmse
 from chainrule.recipes.weather_windows import MEASUREMENTS, Scale, Windows, cut_windows, inputs, measurements
 
 __all__ = [
@@ -72,22 +74,18 @@ class WeatherResult(Result):
 
     def rmse(self, name: str) -> float:
         """The root mean square error of a forecast, in degrees Celsius."""
-        return math.sqrt(np.mean((self.forecasts[name] - self.truth) ** 2))
+        return rmse(self.forecasts[name], self.truth)
 
     def mae(self, name: str) -> float:
         """The mean absolute error of a forecast, in degrees Celsius."""
-        return float(np.mean(np.abs(self.forecasts[name] - self.truth)))
+        return mae(self.forecasts[name], self.truth)
 
     def advantage(self, name: str) -> tuple[float, float]:
         """How much smaller the network's squared error is than that of a forecast: mean and standard error, over the days.
 
-        The errors of both on one day are made by the same weather: they are compared day by day.
-
-        Source: Diebold and Mariano, Comparing predictive accuracy, 1995, for forecasts one step ahead.
+        As ``weather_scores.advantage`` has it.
         """
-        squared = {key: (self.forecasts[key] - self.truth) ** 2 for key in (name, self.network)}
-        gained = squared[name] - squared[self.network]
-        return float(gained.mean()), float(gained.std(ddof=1) / math.sqrt(len(gained)))
+        return advantage(self.forecasts[self.network], self.forecasts[name], self.truth)
 
     def data_record(self) -> dict[str, Any]:
         """The data, the days that were fitted to and forecast, and by what they were standardised."""
@@ -125,15 +123,10 @@ class WeatherResult(Result):
             f"{len(self.truth)} {_PARTS[self.config.held_out]}, {self.windows.dates[self.windows.fitted]} to "
             f"{self.windows.dates[-1]}. Root mean square error of the {self.network}: {self.rmse(self.network):.2f} degC."
         ]
-        for name in list(self.forecasts)[:-1]:
-            gain = self.rmse(name) - self.rmse(self.network)
-            mean, error = self.advantage(name)
-            lines.append(
-                f"Against {name} ({self.rmse(name):.2f} degC) it is {abs(gain):.2f} degC "
-                f"{'better' if gain > 0 else 'worse'}. Day by day its squared error is {abs(mean):.2f} "
-                f"{'less' if mean > 0 else 'more'}, with a standard error of {error:.2f}: "
-                + ("more than chance would do." if abs(mean) > 2 * error else "these days cannot tell the two apart.")
-            )
+        lines += [
+            compared(self.forecasts[self.network], self.forecasts[name], self.truth, name=name)
+            for name in list(self.forecasts)[:-1]
+        ]
         return "\n".join(lines) + "\n"
 
     def table(self) -> tuple[list[str], list[list[str]]]:
@@ -180,10 +173,8 @@ def linear_forecast(features: np.ndarray, targets: np.ndarray, fitted: int) -> n
     Returns:
         float64[n - fitted].
     """
-    columns = np.column_stack([np.ones(len(features)), features])
-    solution, *_ = np.linalg.lstsq(columns[:fitted], targets[:fitted], rcond=None)
-    forecast: np.ndarray = columns[fitted:] @ solution
-    return forecast
+    fit = in_float64(linear_algebra.least_squares_svd, features[:fitted], targets[:fitted])
+    return forecast(fit, features[fitted:])
 
 
 def baselines(weather: Weather, dates: np.ndarray) -> dict[str, np.ndarray]:
@@ -201,7 +192,7 @@ def baselines(weather: Weather, dates: np.ndarray) -> dict[str, np.ndarray]:
     """
     first, last = np.searchsorted(weather.dates, dates[[0, -1]])
     today, tomorrow = slice(0, last), slice(1, last + 1)
-    three = np.stack([weather.temp_max, weather.temp_min, weather.precipitation], axis=1)
+    three = three_measurements(weather)
     targets = weather.temp_max[tomorrow]
     return {
         _PERSISTENCE: weather.temp_max[first - 1 : last],

@@ -17,7 +17,16 @@ import numpy as np
 
 from chainrule.data.weather import Weather
 
-__all__ = ["MEASUREMENTS", "Scale", "Windows", "cut_windows", "inputs", "measurements"]
+__all__ = [
+    "MEASUREMENTS",
+    "Scale",
+    "Windows",
+    "cut_windows",
+    "held_out_part",
+    "inputs",
+    "measurements",
+    "require_finite_days",
+]
 
 MEASUREMENTS = ("temp_max", "temp_min", "log(1 + precipitation)", "wind", "sin(season)", "cos(season)")
 _DAYS_A_YEAR = 365.25
@@ -40,8 +49,8 @@ class Scale:
     """Means and deviations of the days that are fitted to, by which all are standardised.
 
     Attributes:
-        mean: float64[6], of the measurements.
-        deviation: float64[6], of the measurements.
+        mean: float64[k], of the measurements.
+        deviation: float64[k], of the measurements.
         change_mean: of max_{t+1} - max_t, in degrees Celsius.
         change_deviation: of the same.
     """
@@ -119,10 +128,29 @@ def inputs(weather: Weather, window: int, scale: Scale) -> np.ndarray:
     return np.ascontiguousarray(windows.swapaxes(1, 2), np.float32)
 
 
-def cut_windows(weather: Weather, window: int, held_out: str) -> Windows:
-    """Cut a series of days into examples, and hold out a fifth of the days that are forecast.
+def held_out_part(weather: Weather, held_out: str) -> tuple[int, int]:
+    """Which of the days that have a tomorrow are held out: from the first up to, and without, the last.
 
     Of n days n - 1 have a tomorrow. The test days are the last fifth of these, and the validation days the fifth before.
+    """
+    tomorrows = len(weather) - 1
+    fifth = tomorrows // 5
+    last = tomorrows if held_out == "test" else tomorrows - fifth
+    return last - fifth, last
+
+
+def require_finite_days(weather: Weather) -> None:
+    """Refuse a measurement that is not finite, and say of which day it is."""
+    for name in ("temp_max", "temp_min", "precipitation", "wind"):
+        bad = np.flatnonzero(~np.isfinite(getattr(weather, name)))
+        if bad.size:
+            raise ValueError(
+                f"weather: {name} must be finite, got {getattr(weather, name)[bad[0]]} on {weather.dates[bad[0]]}"
+            )
+
+
+def cut_windows(weather: Weather, window: int, held_out: str) -> Windows:
+    """Cut a series of days into examples, and hold out a fifth of the days that are forecast, as ``held_out_part`` says.
 
     Args:
         weather: days that follow one another.
@@ -130,13 +158,11 @@ def cut_windows(weather: Weather, window: int, held_out: str) -> Windows:
         held_out: ``"test"`` or ``"validation"``; then the test days are left out.
 
     Raises:
-        ValueError: for so few days that nothing is left to fit to.
+        ValueError: for so few days that nothing is left to fit to, and for measurements that are not finite.
     """
-    tomorrows = len(weather) - 1
-    fifth = tomorrows // 5
-    last = tomorrows if held_out == "test" else tomorrows - fifth
-    first = last - fifth
-    if fifth < 1 or first - window < 1:
+    require_finite_days(weather)
+    first, last = held_out_part(weather, held_out)
+    if last == first or first - window < 1:
         raise ValueError(f"weather: {len(weather)} days are too few for windows of {window} and five parts")
     changes = np.diff(weather.temp_max)
     scale = Scale.of(measurements(weather)[:first], changes[:first])
