@@ -66,7 +66,7 @@ BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#8
 PALE = "#cfe3f1"
 plt.rcParams.update(
     {
-        "figure.dpi": 90,
+        "figure.dpi": 80,
         "figure.constrained_layout.use": True,
         "font.size": 11,
         "axes.spines.top": False,
@@ -192,7 +192,7 @@ for number, (axes, (name, family)) in enumerate(zip(panels.flat, families.items(
     if name in ("binomial", "Poisson"):
         axes.bar(counts, np.bincount(draws, minlength=30)[:13] / size, color=PALE)
         axes.plot(counts, by_hand[name], "o", color=BLUE, markersize=5)
-        axes.set(xlabel="k", ylabel="P(X = k)")
+        axes.set(xlabel="k", ylabel="P(X = k)", xticks=range(0, 13, 3))
         gap = np.max(np.abs(np.mean(draws[:, None] <= counts, axis=0) - np.cumsum(by_hand[name])))
     else:
         low, high = (-5, 5) if name == "Student's t" else (0, 6 if name == "gamma" else 5)
@@ -392,7 +392,7 @@ for count, shade in zip((0, 4, 16, 64, 256), plt.cm.Blues(np.linspace(0.35, 1, 5
     label = f"{heads} heads of {count}" if count else "before the first toss"
     axes.plot(theta[1:-1], density(belief, jnp.asarray(theta[1:-1])), color=shade, label=label)
 axes.axvline(0.7, color=RED, linestyle="--", linewidth=1.4)
-axes.text(0.71, 14, "truth, 0.7", color=RED)
+axes.text(0.69, 11, "truth, 0.7", color=RED, ha="right")
 axes.set(xlabel="probability θ of heads", ylabel="density of the belief", xlim=(0, 1), ylim=(0, 15.5))
 axes.set_title("A flat belief, and what a coin makes of it")
 axes.legend(loc="upper left")
@@ -490,12 +490,12 @@ figure, (left, right) = plt.subplots(1, 2, figsize=(10.5, 3.6))
 aa, bb = np.meshgrid(np.linspace(0.7, 5.5, 150), np.linspace(0.3, 3.4, 150))
 heights = jax.vmap(gamma_loss)(jnp.log(jnp.stack([aa.ravel(), bb.ravel()], axis=1))).reshape(aa.shape) - gamma_loss(end)
 lines = left.contour(aa, bb, heights, levels=[0.003, 0.03, 0.1, 0.3, 1, 2, 4], colors=GREY, linewidths=1)
-left.clabel(lines, fontsize=8)
+left.clabel(lines, fontsize=8, fmt="%g")
 left.plot(*np.exp(path).T, ".-", color=BLUE, linewidth=1.2, markersize=5, label="gradient descent")
 left.plot(3, 1.5, "x", color=RED, markersize=9, markeredgewidth=2, label="truth")
 left.plot(a, b, "o", color=GREEN, markersize=8, label="maximum likelihood")
 left.set(xlabel="shape a", ylabel="rate b", title="Loss above its minimum (nats)", xlim=(0.7, 5.5), ylim=(0.3, 3.4))
-left.legend(loc="lower right")
+left.legend(loc="lower right", frameon=True, framealpha=1, edgecolor="white")
 line = jnp.linspace(0.01, 7, 300)
 right.hist(np.asarray(data), bins=30, density=True, color=PALE, label="400 data")
 right.plot(line, density(fit, line), color=GREEN, label="gamma, fitted")
@@ -732,8 +732,8 @@ same(
 # $q$ takes one hump and ignores the other. We let gradient descent find both.
 
 # %%
-line = jnp.linspace(-16, 16, 2001)
-humps = jnp.exp(-0.5 * ((line + 2) / 0.7) ** 2) / 0.7 + jnp.exp(-0.5 * ((line - 2) / 0.9) ** 2) / 0.9
+line = jnp.linspace(-25, 25, 2001)
+humps = jnp.exp(-0.5 * ((line + 3) / 0.7) ** 2) / 0.7 + jnp.exp(-0.5 * ((line - 3) / 0.9) ** 2) / 0.9
 P = humps / jnp.sum(humps)  # probabilities of 2,001 cells
 log_P = jnp.log(P)
 
@@ -751,13 +751,13 @@ width = float(line[1] - line[0])
 axes.fill_between(line, P / width, color=PALE, label="p")
 for (name, loss), colour in zip(directions.items(), (BLUE, RED), strict=True):
     slope = jax.grad(loss)
-    theta, _ = jax.lax.scan(lambda v, _, slope=slope: (v - 0.1 * slope(v), None), jnp.array([0.8, 0.0]), length=1000)
+    theta, _ = jax.lax.scan(lambda v, _, slope=slope: (v - 0.2 * slope(v), None), jnp.array([2.0, 0.0]), length=3000)
     axes.plot(line, jnp.exp(log_q(theta)) / width, color=colour, label=f"q of least {name}: {loss(theta):.2f} nats")
     if name == "KL(p ‖ q)":
         mean = jnp.sum(P * line)
         moments = jnp.stack([mean, jnp.sqrt(jnp.sum(P * (line - mean) ** 2))])
         same("least KL(p || q): mean and scale of p", jnp.stack([theta[0], jnp.exp(theta[1])]), moments, tolerance=1e-8)
-axes.set(xlabel="x", ylabel="density", title="One hump for two", xlim=(-7, 7), ylim=(0, 0.62))
+axes.set(xlabel="x", ylabel="density", title="One hump for two", xlim=(-9, 9), ylim=(0, 0.72))
 axes.legend(loc="upper left")
 heads = np.linspace(1e-6, 1 - 1e-6, 301)
 coin.plot(heads, information.entropy(jnp.stack([heads, 1 - heads], axis=1), base=2), color=BLUE)
@@ -820,8 +820,8 @@ assert np.exp(posterior[2]) > 0.999
 figure, ((twice, peeking), (cauchy, parabola)) = plt.subplots(2, 2, figsize=(10.5, 7))
 
 key = jax.random.key(12)
-weights, noise = jax.random.normal(key, (200,)), 0.5 * jax.random.normal(key, (200,))
-good = 0.5 * jax.random.normal(jax.random.split(key)[1], (200,))
+weights, noise = jax.random.normal(key, (120,)), 0.5 * jax.random.normal(key, (120,))
+good = 0.5 * jax.random.normal(jax.random.split(key)[1], (120,))
 twice.plot(weights, good, ".", color=BLUE, label=f"keys split: correlation {np.corrcoef(weights, good)[0, 1]:.2f}")
 twice.plot(weights, noise, ".", color=RED, label=f"one key twice: {np.corrcoef(weights, noise)[0, 1]:.2f}")
 twice.set(xlabel="first draw", ylabel="second draw", title="A key used twice", ylim=(-1.9, 2.6))
@@ -836,7 +836,7 @@ t = (mean[0] - mean[1])[:, looks - 1] / np.sqrt(squares.sum(axis=0)[:, looks - 1
 p = np.asarray(jax.scipy.special.betainc(looks - 1.0, 0.5, (2 * looks - 2) / (2 * looks - 2 + t**2)))
 once, ever = 100 * np.mean(p < 0.05, axis=0), 100 * np.mean(np.minimum.accumulate(p, axis=1) < 0.05, axis=0)
 peeking.plot(looks, ever, color=RED, label="a look after every 10")
-peeking.plot(looks, once, color=BLUE, label="one look, at the end")
+peeking.plot(looks, once, color=BLUE, label="one look, at that size")
 peeking.axhline(5, color=GREY, linestyle="--", linewidth=1)
 peeking.set(xlabel="observations a sample", ylabel="false alarms (%)", ylim=(0, 36), title="Stop when p < 0.05")
 peeking.legend(loc="upper left")
@@ -860,7 +860,7 @@ table = np.histogram2d(x, x**2, bins=(20, 10))[0]
 seen = float(information.mutual_information_of_counts(jnp.asarray(table)))
 shuffled = np.histogram2d(x, np.roll(x, 1) ** 2, bins=(20, 10))[0]
 unseen = float(information.mutual_information_of_counts(jnp.asarray(shuffled)))
-parabola.plot(x[:1000], x[:1000] ** 2, ".", color=BLUE, markersize=4)
+parabola.plot(x[:300], x[:300] ** 2, ".", color=BLUE, markersize=4)
 parabola.set(xlabel="x", ylabel="y = x²", ylim=(-0.05, 1.5), yticks=[0, 0.5, 1], title="Correlation 0 for dependence")
 words = (
     f"correlation {abs(np.corrcoef(x, x**2)[0, 1]):.2f}\nmutual information {seen:.2f} nats\n(y shuffled: {unseen:.3f})"

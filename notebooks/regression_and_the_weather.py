@@ -63,7 +63,7 @@ jax.config.update("jax_enable_x64", True)  # this lesson computes with 64 bits t
 BLUE, ORANGE, GREEN, RED, GREY, INK = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#8a8a8a", "#222222"
 plt.rcParams.update(
     {
-        "figure.dpi": 90,
+        "figure.dpi": 84,
         "figure.constrained_layout.use": True,
         "font.size": 11,
         "axes.spines.top": False,
@@ -88,7 +88,7 @@ def referee(what, ours, other, tolerance=1e-10):
 # %% [markdown]
 # ## 1. A line through five points
 #
-# Five measurements, $x = 1, 2, 3, 4, 5$ and $y = 3.5, 4.5, 7.5, 8.5, 11$. No line passes through all of them. A line
+# Five measurements, $x = 1, 2, 3, 4, 5$ and $y = 1, 4, 3, 7, 5$. No line passes through all of them. A line
 # $w x + b$ misses the point $i$ by its *residual* $r_i = y_i - (w x_i + b)$, and we call the line best that makes
 #
 # $$L(w, b) = \sum_i r_i^2 = \sum_i (y_i - w x_i - b)^2$$
@@ -111,12 +111,12 @@ def referee(what, ours, other, tolerance=1e-10):
 # \quad\Longrightarrow\quad
 # \boxed{\;w = \frac{\sum_i (x_i - \bar x)(y_i - \bar y)}{\sum_i (x_i - \bar x)^2}, \qquad b = \bar y - w \bar x\;}$$
 #
-# On paper: $\bar x = 3$ and $\bar y = 7$. The differences are $-2, -1, 0, 1, 2$ and $-3.5, -2.5, 0.5, 1.5, 4$; their products
-# sum to $7 + 2.5 + 0 + 1.5 + 8 = 19$, the squares of the former to $10$. So $w = 1.9$ and $b = 7 - 1.9 \cdot 3 = 1.3$.
+# On paper: $\bar x = 3$ and $\bar y = 4$. The differences are $-2, -1, 0, 1, 2$ and $-3, 0, -1, 3, 1$; their products sum to
+# $6 + 0 + 0 + 3 + 2 = 11$, the squares of the former to $10$. So $w = 1.1$ and $b = 4 - 1.1 \cdot 3 = 0.7$.
 
 # %%
 x = np.array([1.0, 2, 3, 4, 5])
-y = np.array([3.5, 4.5, 7.5, 8.5, 11])
+y = np.array([1.0, 4, 3, 7, 5])
 
 w = np.sum((x - x.mean()) * (y - y.mean())) / np.sum((x - x.mean()) ** 2)
 b = y.mean() - w * x.mean()
@@ -133,24 +133,24 @@ assert jnp.max(jnp.abs(gradient)) < 1e-12
 
 # %%
 figure, (points, bowl) = plt.subplots(1, 2, figsize=(10.5, 4.4))
-grid = np.array([0.2, 6.2])
-points.plot(grid, w * grid + b, color=BLUE, label="y = 1.9 x + 1.3")
+grid = np.array([0.2, 6.6])
+points.plot(grid, w * grid + b, color=BLUE, label="1.1 x + 0.7")
 for place, value in zip(x, y, strict=True):
     left = value - (w * place + b)
     points.add_patch(plt.Rectangle((place, w * place + b), -left, left, color=RED, alpha=0.25, linewidth=0))
     points.plot([place, place], [w * place + b, value], color=RED, linewidth=1.6)
 points.plot(x, y, "o", color=INK, label="measured")
 points.plot(x.mean(), y.mean(), "+", color=GREEN, markersize=14, markeredgewidth=2.5, label="centre")
-points.set(xlabel="x", ylabel="y", title="The area to make small: 1.10", aspect="equal", xlim=(0, 6.4), ylim=(1, 13))
-points.legend(loc="upper left")
-across, up = np.meshgrid(np.linspace(-0.5, 4.3, 121), np.linspace(-7.5, 10, 121))
+points.set(xlabel="x", ylabel="y", title="The area to make small: 7.9", aspect="equal", xlim=(0, 7.2), ylim=(0, 8.2))
+points.legend(loc="upper left", bbox_to_anchor=(1, 1))
+across, up = np.meshgrid(np.linspace(-1.2, 3.4, 121), np.linspace(-7.5, 10, 121))
 total = np.sum((y - across[..., None] * x - up[..., None]) ** 2, axis=-1)
-lines = bowl.contour(across, up, total, levels=[3, 10, 30, 80, 200, 400], colors=GREY, linewidths=1)
+lines = bowl.contour(across, up, total, levels=[10, 20, 50, 100, 200, 400], colors=GREY, linewidths=1)
 bowl.clabel(lines, fontsize=9, fmt="%g")
 bowl.plot(across[0], y.mean() - across[0] * x.mean(), color=GREEN, linewidth=1.3, label="lines through the centre")
 bowl.plot(w, b, "*", color=BLUE, markersize=14, label="the best line")
 bowl.set(xlabel="slope w", ylabel="intercept b", title="Sum of squares of every line", ylim=(-7.5, 10))
-bowl.legend(loc="upper right")
+bowl.legend(loc="upper right", frameon=True, framealpha=1, edgecolor="none")
 plt.show()
 
 # %% [markdown]
@@ -220,7 +220,12 @@ referee("curvature A^T A against jax.hessian", A.T @ A, jax.hessian(half_squares
 column, three = np.array([-1.0, 0, 1]), np.array([1.0, 0.2, 3])
 shadow = three.mean() + 1.0 * column  # w = 1 by section 1
 u1, u2, up = np.ones(3) / np.sqrt(3), column / np.sqrt(2), np.array([1.0, -2, 1]) / np.sqrt(6)
-print("residual:", (three - shadow).round(10).tolist(), "  times the columns:", (three - shadow) @ np.ones(3).round(10))
+print(
+    "residual:",
+    (three - shadow).round(10).tolist(),
+    "  times each column:",
+    ((three - shadow) @ np.column_stack([np.ones(3), column])).round(10).tolist(),
+)
 
 
 def screen(point):
@@ -231,25 +236,25 @@ def screen(point):
 figure, axes = plt.subplots(figsize=(8.2, 4.4))
 corners = [a * u1 + c * u2 for a, c in ((-0.5, -1.3), (4.6, -1.3), (4.6, 2.3), (-0.5, 2.3))]
 axes.add_patch(plt.Polygon([screen(corner) for corner in corners], color=BLUE, alpha=0.10, linewidth=0))
-other = 2.0 * np.ones(3) - 0.55 * column
+other = 3.7 * u1 - 0.5 * u2
 arrows = [(np.zeros(3), np.ones(3), INK, "ones", (4, -16)), (np.zeros(3), column, INK, "x", (4, 4))]
 arrows += [
     (np.zeros(3), three, ORANGE, "y, measured", (-40, 8)),
-    (np.zeros(3), shadow, BLUE, "ŷ = Aŵ, the shadow", (10, -4)),
+    (np.zeros(3), shadow, BLUE, "ŷ = Aŵ, the shadow", (26, 2)),
 ]
 for start, end, colour, name, offset in arrows:
     style = {"arrowstyle": "-|>", "color": colour, "linewidth": 2, "shrinkA": 0, "shrinkB": 0}
     axes.annotate("", screen(end), screen(start), arrowprops=style)
     axes.annotate(name, screen(end), xytext=offset, textcoords="offset points", color=colour, fontsize=11)
 axes.plot(*np.transpose([screen(three), screen(shadow)]), color=RED)
-axes.annotate("r", screen((three + shadow) / 2), xytext=(7, 0), textcoords="offset points", color=RED, fontsize=12)
+axes.annotate("r", screen((three + shadow) / 2), xytext=(-14, 0), textcoords="offset points", color=RED, fontsize=12)
 axes.plot(*np.transpose([screen(three), screen(other)]), color=GREY, linestyle="--", linewidth=1.4)
 axes.plot(*np.transpose([screen(shadow), screen(other)]), color=GREY, linestyle="--", linewidth=1.4)
-axes.annotate("any other Aw: farther", screen(other), xytext=(6, -14), textcoords="offset points", color=GREY)
+axes.annotate("any other Aw: farther", screen(other), xytext=(8, -6), textcoords="offset points", color=GREY)
 side = 0.22 * (other - shadow) / np.linalg.norm(other - shadow)
 angle = [shadow + side, shadow + side + 0.22 * up, shadow + 0.22 * up]
 axes.plot(*np.transpose([screen(point) for point in angle]), color=RED, linewidth=1.2)
-axes.text(*screen(-0.4 * u1 + 2.0 * u2), "all the forecasts that are possible", color=BLUE)
+axes.text(*screen(-0.2 * u1 - 1.15 * u2), "all the forecasts that are possible", color=BLUE)
 axes.set(aspect="equal", xlim=(-1.3, 6.0), ylim=(-0.8, 2.4))
 axes.axis("off")
 plt.show()
@@ -312,6 +317,7 @@ figure, (series, scatter) = plt.subplots(1, 2, figsize=(10.5, 4.2), width_ratios
 series.plot(dates[:cut], tomorrow[:cut], color=GREY, linewidth=0.8, label="fitted to")
 series.plot(dates[cut:], tomorrow[cut:], color=BLUE, linewidth=0.9, label="held out")
 series.set(ylabel="highest temperature (°C)", title="Four years in Seattle", ylim=(-4, 44))
+series.set_xticks(np.arange("2012", "2017", dtype="datetime64[Y]"), range(2012, 2017))
 series.legend(loc="upper left", ncols=2)
 scatter.plot(today[:cut, 0], tomorrow[:cut], ".", color=GREY, markersize=3, alpha=0.7)
 grid = np.array([-2.0, 36])
@@ -331,7 +337,8 @@ plt.show()
 # Now with all three columns, and the ones. There are several ways from $A$ and $y$ to $\hat w$. On paper they are the same;
 # on a computer, which rounds every number to 16 digits, they are not. We build each in NumPy, then compare with the library.
 #
-# **Road 1, the normal equation**: form $A^{\mathsf T} A$, four by four, and eliminate.
+# **Road 1, the normal equation**: form $A^{\mathsf T} A$, four by four, and eliminate. (It is symmetric, and can be
+# written as $L L^{\mathsf T}$ with $L$ zero above its diagonal; *Cholesky's* way, which saves half of the work.)
 
 # %%
 A = np.column_stack([today[:cut], np.ones(cut)])
@@ -434,10 +441,10 @@ for condition in conditions:
 figure, axes = plt.subplots(figsize=(8.5, 4.4))
 for (name, values), colour, marker in zip(errors.items(), (RED, BLUE, GREEN), "so^", strict=True):
     axes.loglog(conditions, np.maximum(values, 1e-17), marker, color=colour, markersize=4.5, label=name)
-axes.loglog(conditions, np.minimum(1.1e-16 * conditions**2, 30), color=GREY, linewidth=1.2)
+axes.loglog(conditions[conditions < 4e8], 1.1e-16 * conditions[conditions < 4e8] ** 2, color=GREY, linewidth=1.2)
 axes.loglog(conditions, 1.1e-16 * conditions, color=GREY, linewidth=1.2)
 axes.text(3e4, 2e-6, r"$\varepsilon\,\kappa^2$", color=GREY, ha="right", fontsize=13)
-axes.text(4e9, 3e-8, r"$\varepsilon\,\kappa$", color=GREY, ha="left", fontsize=13)
+axes.text(1e10, 4e-5, r"$\varepsilon\,\kappa$", color=GREY, ha="left", fontsize=13)
 axes.axvline(conditions[refuses.index(True)], color=INK, linestyle=":", linewidth=1.4)
 axes.text(
     conditions[refuses.index(True)] * 1.3, 1e-17, "from here on the library's\nnormal equation answers NaN", fontsize=10
@@ -492,7 +499,7 @@ paths = np.array([ridge_by_hand(strength) for strength in strengths])
 for path, name, colour in zip(paths.T, ("highest", "lowest", "rain"), (RED, BLUE, GREEN), strict=True):
     shrink.semilogx(strengths, path, color=colour, label=name)
 shrink.axhline(0, color=GREY, linewidth=0.8)
-shrink.set(xlabel="strength λ", ylabel="weight of the standardised column (°C)", title="What ridge does to the weights")
+shrink.set(xlabel="strength λ", ylabel="weight, standardised (°C)", title="What ridge does to the weights")
 shrink.legend()
 choice.semilogx(list(tried), list(tried.values()), "o-", color=INK, markersize=5)
 choice.plot(best_strength, tried[best_strength], "o", color=RED, markersize=9, label=f"least at λ = {best_strength:g}")
@@ -549,8 +556,8 @@ axes.legend(loc="center right")
 plt.show()
 
 # %% [markdown]
-# Why the shape of the valley matters is best seen with two unknowns. The library has the picture, for the five points of
-# section 1: a narrow valley crosswise to the walk, and a round bowl.
+# Why the shape of the valley matters is best seen with two unknowns. The library has the picture, for five points like
+# those of section 1 (the condition number in it is that of $A^{\mathsf T} A$): a narrow valley crosswise to the walk, and a round bowl.
 
 # %%
 descent_path()
@@ -662,13 +669,13 @@ referee(
 )
 
 # %%
-figure, (scores, margin, running) = plt.subplots(1, 3, figsize=(11, 3.9), width_ratios=[1.15, 0.75, 1.5])
+figure, (scores, margin, running) = plt.subplots(1, 3, figsize=(11, 3.9), width_ratios=[1.5, 0.8, 1.5])
 for place, (name, colour) in enumerate({"climatology": GREEN, "persistence": ORANGE, "least squares": BLUE}.items()):
     scores.plot([place, place], alone[name], color=colour, linewidth=6, alpha=0.35, solid_capstyle="butt")
     scores.plot(place, rmse(forecasts[name], truth), "o", color=colour, markersize=8)
     scores.text(place, alone[name][1] + 0.06, f"{rmse(forecasts[name], truth):.2f}", ha="center", color=colour)
 scores.set(xticks=[0, 1, 2], xlim=(-0.6, 2.6), ylim=(2, 4.7), ylabel="RMSE (°C)", title="Each alone")
-scores.set_xticklabels(["climatology", "persistence", "least\nsquares"], fontsize=9.5)
+scores.set_xticklabels(["climatology", "persistence", "least squares"], fontsize=9.5)
 margin.hist(gains, bins=40, color=BLUE, alpha=0.5)
 margin.axvline(0, color=INK, linewidth=1.2)
 margin.plot([low, high], [-8, -8], color=BLUE, linewidth=5, solid_capstyle="butt")

@@ -26,6 +26,7 @@ def figures():
     return {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", calculus.__all__)
 def test_every_figure_is_drawn_says_what_it_shows_and_overlaps_nowhere(name, figures):
     matplotlib.rcdefaults()

@@ -20,6 +20,7 @@ def drawn(name: str) -> Figure:
     return figure
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", figures.__all__)
 def test_it_is_drawn_within_its_frame_on_white(name):
     figure = drawn(name)
@@ -97,6 +98,7 @@ def test_the_maps_say_their_determinants_and_eigenvalues():
     assert overlaps(drawn("warped_grid"), ["Ae₁", "Ae₂", "λ", "det"]) == []
 
 
+@pytest.mark.slow
 def test_the_descent_crawls_in_a_valley_and_jumps_in_a_bowl():
     raw, standardised = (axes.get_title(loc="left") for axes in drawn("descent_path").axes)
     design = np.stack([np.arange(1.0, 6), np.ones(5)], axis=1)
@@ -111,6 +113,7 @@ def test_the_descent_crawls_in_a_valley_and_jumps_in_a_bowl():
     assert raw.endswith(f"after 60 steps {away:.2g} from the answer")
 
 
+@pytest.mark.slow
 def test_the_weather_figure_says_the_known_errors():
     words = texts(drawn("weather_residuals"))
     assert "Root mean squared error on the held-out days: least squares 2.93 °C, as today 3.06 °C" in words

@@ -12,6 +12,7 @@ def lines(axes):
     return {line.get_label(): line.get_xydata() for line in axes.get_lines()}
 
 
+@pytest.mark.slow
 def test_continuous_distributions_show_density_and_cdf():
     figure = probability.continuous_distributions()
     titles = [axes.get_title(loc="left") for axes in figure.axes]
@@ -25,6 +26,7 @@ def test_continuous_distributions_show_density_and_cdf():
     assert overlaps(figure, ["density", "P(X", "scale", "shape", "rate", "degree", "Normal", "Beta", "Gamma"]) == []
 
 
+@pytest.mark.slow
 def test_discrete_distributions_show_mass_and_cdf():
     figure = probability.discrete_distributions()
     titles = [axes.get_title(loc="left") for axes in figure.axes]
@@ -47,6 +49,7 @@ def test_multivariate_normal_ellipses():
     assert len(drawn["draws"]) == 400
 
 
+@pytest.mark.slow
 def test_belief_in_a_coin_narrows_about_its_probability():
     figure = probability.beta_bernoulli_sequence()
     titles = [axes.get_title(loc="left") for axes in figure.axes]
@@ -59,6 +62,7 @@ def test_belief_in_a_coin_narrows_about_its_probability():
     assert overlaps(figure, ["heads of", "coin"]) == []
 
 
+@pytest.mark.slow
 def test_the_band_of_a_line_widens_away_from_the_data():
     figure = probability.bayesian_regression_band()
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["After 2 points", "After 12 points"]

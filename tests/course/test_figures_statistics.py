@@ -19,6 +19,7 @@ def test_covariance_and_correlation():
     assert overlaps(figure, ["variance of", "means", "slope"]) == []
 
 
+@pytest.mark.slow
 def test_null_distribution():
     figure = statistics.null_distribution()
     assert f"|t| > {scipy.stats.t.isf(0.025, 38):.2f}" in texts(figure)

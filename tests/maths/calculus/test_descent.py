@@ -77,6 +77,7 @@ def test_few_steps_are_the_first_of_many(x64):
     np.testing.assert_array_equal(few.path, many.path[:4])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [newton, bfgs])
 def test_near_a_saddle_the_way_leads_down(x64, method):
     ways = jax.vmap(lambda start: method(saddle, start))(jnp.array([[1.0, 1e-3], [0, 0]]))
@@ -86,6 +87,7 @@ def test_near_a_saddle_the_way_leads_down(x64, method):
     assert ways.steps[1] == 0  # a saddle that is started from has a gradient of zero
 
 
+@pytest.mark.slow
 def test_newton_doubles_the_digits_and_bfgs_beats_geometric(x64):
     errors = np.abs(newton(lambda x: jnp.exp(x) - 2 * x, 1.5).path - np.log(2))
     for before, after in pairwise(errors[2:5]):
@@ -131,6 +133,7 @@ def test_differentiable_through_the_steps(x64, method):
     np.testing.assert_allclose(reverse, forward, rtol=1e-8)
 
 
+@pytest.mark.slow
 @METHODS
 def test_what_cannot_be_minimised_is_told(method):
     def plunge(x):

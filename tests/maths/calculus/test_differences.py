@@ -24,6 +24,7 @@ SCHEMES = {
 BY_STEP = pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES)
 
 
+@pytest.mark.slow
 def test_parabola_has_the_slope_2x(x64):
     x = jnp.array([-3.0, 0.0, 0.5, 20.0])
     for scheme, tolerance in zip(SCHEMES.values(), (1e-6, 1e-9, 1e-11, 1e-15), strict=True):
@@ -42,6 +43,7 @@ def test_complex_step_is_exact_at_any_small_step(x64):
         np.testing.assert_allclose(complex_step(jnp.sin, 1.0, step=step).value, np.cos(1), rtol=4e-16)
 
 
+@pytest.mark.slow
 @BY_STEP
 @settings(max_examples=25, deadline=None)
 @given(x=st.floats(-30, 30))

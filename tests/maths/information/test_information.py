@@ -99,6 +99,7 @@ def test_inequalities(pair):
         np.testing.assert_allclose(cross_entropy(p, q), h + kl, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_a_small_divergence_is_not_lost_in_float32():
     step = np.float32(2.0**-14)
     p = np.asarray([0.5 + step, 0.5 - step], np.float32)
@@ -132,6 +133,7 @@ def test_gradients_are_the_closed_forms_and_never_nan(x64):
     np.testing.assert_allclose(moved, -1.5 - 7 / 3, rtol=1e-14)
 
 
+@pytest.mark.slow
 def test_the_gradient_through_an_underflowed_softmax_is_that_of_the_logits():
     logits = jnp.asarray([0.0, 1.0, -300.0, 2.0])  # exp(-300) is 0 in float32
     through = jax.grad(lambda z: entropy(jax.nn.softmax(z)))(logits)
@@ -173,6 +175,7 @@ def test_the_losses_are_these_measures(rng):
     np.testing.assert_allclose(expected, jnp.mean(kl_divergence(p, jax.nn.softmax(logits))), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_nan_comes_through_and_so_does_the_dtype():
     nan = jnp.asarray([np.nan, 0.5])
     for value in (

@@ -101,6 +101,7 @@ def test_roots(a, b, c, roots):
     assert not np.isfinite(np.asarray(textbook_quadratic_roots(*map(jnp.float32, (1e30, -3e30, 2e30))))).any()
 
 
+@pytest.mark.slow
 def test_roots_move_as_the_implicit_function_says(x64):
     slopes = jax.jacobian(quadratic_roots, (0, 1, 2))(1.0, -3.0, 2.0)
     for root, by in zip((1.0, 2.0), slopes, strict=True):
@@ -127,6 +128,7 @@ def test_variances_agree_with_numpy(x64, rng):
     assert np.isnan(welford_variance(jnp.asarray([1.0, jnp.nan])))
 
 
+@pytest.mark.slow
 def test_condition_numbers(x64):
     for x in (1.0001, 5.0):
         np.testing.assert_allclose(relative_condition(lambda x: x - 1, jnp.asarray(x)), x / (x - 1), rtol=1e-9)

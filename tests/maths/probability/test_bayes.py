@@ -48,6 +48,7 @@ def test_bayes_refuses():
         p.bayes(jnp.zeros(0), jnp.zeros(0))
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(x=st.lists(st.integers(0, 1), max_size=12), cut=st.integers(0, 12), a=st.floats(0.1, 9), b=st.floats(0.1, 9))
 def test_beta_bernoulli_batch_is_one_after_the_other(x, cut, a, b):
@@ -59,6 +60,7 @@ def test_beta_bernoulli_batch_is_one_after_the_other(x, cut, a, b):
     np.testing.assert_allclose(sequential, batch, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_beta_bernoulli_is_bayes_theorem_on_a_fine_grid(x64):
     """The posterior density by the theorem over 2,000 hypotheses, against the beta density."""
     q = (jnp.arange(2000) + 0.5) / 2000
@@ -78,6 +80,7 @@ def test_beta_bernoulli_refuses_other_than_0_and_1():
         p.beta_bernoulli(p.Beta(1.0, 1.0), jnp.array(1))
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(
     x=st.lists(st.floats(-50, 50), min_size=4, max_size=4),
@@ -172,6 +175,7 @@ def test_no_data_and_dependent_columns(prior, x64):
     np.testing.assert_allclose(twice.weights.mean, [shrunk, shrunk], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_gradient_of_the_evidence_by_the_noise(design, prior, x64):
     (X, y), (mean, covariance) = design, prior
     slope = jax.grad(lambda s: regression(mean, covariance, X, y, s).log_evidence)(0.4)

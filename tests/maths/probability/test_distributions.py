@@ -51,6 +51,7 @@ def test_agrees_with_scipy(name):
     check()
 
 
+@pytest.mark.slow
 def test_lower_tails_are_accurate_relative_to_their_size(x64):
     t = -np.array([1.5, 5.0, 30.0, 1e3, 1e8])
     for degrees in (0.3, 2.0, 17.0, 900.0):
@@ -61,6 +62,7 @@ def test_lower_tails_are_accurate_relative_to_their_size(x64):
     np.testing.assert_allclose(p.Normal(0.0, 1.0).cdf(-37.0), scipy.stats.norm.cdf(-37.0), rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_cdfs_at_large_shapes(x64):
     """Where JAX's incomplete gamma and beta functions lose digits: 1e-10 in float64, all of them in float32."""
     z = np.linspace(-4, 4, 9)
@@ -96,6 +98,7 @@ DRAWN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DRAWN)
 def test_draws_follow_the_distribution(name):
     """Kolmogorov-Smirnov, or chi-square over values of which ten are expected at the least; 4,000 draws, fixed key."""
@@ -124,6 +127,7 @@ def test_the_same_key_gives_the_same_draws_and_another_one_others():
     assert not np.any(np.asarray(first) == np.asarray(other))
 
 
+@pytest.mark.slow
 def test_shape_of_draws_is_that_asked_for_before_the_batch():
     d = p.Gamma(jnp.ones((3, 1)), jnp.ones(4))
     assert d.sample(jax.random.key(0), (2,)).shape == (2, 3, 4)
@@ -134,6 +138,7 @@ def central(f, x, step=1e-5):
     return (f(x + step) - f(x - step)) / (2 * step)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in FAMILIES if not FAMILIES[name].discrete])
 def test_derivatives_of_the_log_density_and_of_the_cdf(name, x64):
     """By x: the cdf's is SciPy's density, the log density's a difference. By each parameter: differences of SciPy's."""
@@ -201,6 +206,7 @@ def test_at_the_edge_of_the_support_and_beyond(make, x, value, slope, x64):
         assert np.all(np.isfinite(jax.tree.leaves(by_parameters)))
 
 
+@pytest.mark.slow
 def test_certain_outcomes(x64):
     """p = 0 and p = 1: log mass 0 for what happens, -inf for what cannot, and the slopes of the logarithms there."""
     bernoulli = jax.vmap(jax.value_and_grad(lambda q, x: p.Bernoulli(q).log_density(x)))

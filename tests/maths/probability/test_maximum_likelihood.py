@@ -78,6 +78,7 @@ def test_gamma_and_student_t_agree_with_scipy(x64):
     np.testing.assert_allclose(fit_compiled(p.StudentT, jnp.asarray(x), degrees=4.0), theirs, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_newton_s_limit_is_differentiable_in_the_data(x64):
     x = scipy.stats.gamma(2.5).rvs(15, random_state=7)
     for plain in (
@@ -91,6 +92,7 @@ def test_newton_s_limit_is_differentiable_in_the_data(x64):
         np.testing.assert_allclose(jax.grad(fit)(jnp.asarray(x))[4], expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_batch_is_fitted_column_by_column(rng):
     x = jnp.asarray(rng.gamma(2.0, size=(30, 3)), jnp.float32)
     for family, fixed in ((p.Gamma, {}), (p.StudentT, {"degrees": 4.0})):
@@ -106,6 +108,7 @@ def test_normal_neither_over_nor_underflows():
         np.testing.assert_allclose(fitted.scale, unit, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_cross_entropy_is_the_negative_log_likelihood_of_a_categorical(rng, x64):
     logits, labels = jnp.asarray(rng.normal(size=(6, 4))), jnp.asarray(rng.integers(0, 4, 6))
     log_likelihood = jnp.mean(p.Categorical(logits=logits).log_density(labels))

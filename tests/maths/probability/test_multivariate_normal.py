@@ -25,6 +25,7 @@ def test_agrees_with_scipy_in_any_dimension(size, rng, x64):
     np.testing.assert_allclose(d.variance, np.diag(covariance), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_batches_and_vmap_agree_with_one_by_one(rng, x64):
     mean = jnp.asarray(rng.normal(size=(4, 3)))
     factors = jnp.asarray(np.linalg.cholesky(np.stack([covariances(rng, 3) for _ in range(4)])))
@@ -54,6 +55,7 @@ def test_the_score_is_the_precision_times_the_distance(rng, x64):
     np.testing.assert_allclose(gradient, -np.linalg.solve(covariance, x - mean), rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_one_dimension_is_the_normal_distribution():
     d = MultivariateNormal(jnp.array([1.0]), jnp.array([[2.0]]))
     np.testing.assert_allclose(d.log_density(jnp.array([4.0])), Normal(1.0, 2.0).log_density(4.0), rtol=1e-6)

@@ -25,6 +25,7 @@ def column_means(x):
     return jnp.mean(x, axis=0)
 
 
+@pytest.mark.slow
 def test_interval_of_a_mean_is_the_normal_one_for_many_rows(rng):
     x = rng.normal(2.0, 3.0, size=400).astype(np.float32)
     answer = bootstrap_interval(both_means, x, key=jax.random.key(0), resamples=4000, level=0.9)
@@ -52,6 +53,7 @@ def test_rows_stay_together(rng):
     np.testing.assert_allclose(answer.high, 1, atol=1e-5)  # were rows drawn apart, differences would be larger
 
 
+@pytest.mark.slow
 def test_the_answer_does_not_depend_on_the_chunks(rng):
     x = rng.normal(size=40).astype(np.float32)
     whole = bootstrap_interval(spread, x, key=jax.random.key(3), resamples=101)

@@ -29,6 +29,7 @@ def closed_form(difference, n, m, significance=0.05):
     return scipy.stats.nct.sf(edge, degrees, shift) + scipy.stats.nct.cdf(-edge, degrees, shift)
 
 
+@pytest.mark.slow
 def test_power_agrees_with_the_noncentral_t_distribution():
     for difference in (0.0, 0.5, 1.2):
         answer = simulated_power(difference, key=jax.random.key(0), sizes=(20, 20), simulations=8000)
@@ -48,6 +49,7 @@ def test_the_unseeded_conclusion_comes_out_in_one_draw_of_three():
     assert bool(jnp.any(answer.p_values > 0.9))
 
 
+@pytest.mark.slow
 def test_welch_keeps_its_size_where_student_does_not():
     sizes, scales, key = (5, 40), (4.0, 1.0), jax.random.key(2)
     student, welch = (

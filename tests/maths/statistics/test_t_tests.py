@@ -71,6 +71,7 @@ def test_the_tail_agrees_with_scipy(t, degrees):
 TAIL = jax.jit(student_tail)
 
 
+@pytest.mark.slow
 def test_quantiles_and_both_derivatives_of_the_tail(x64):
     degrees = jnp.asarray(4.3)
     for tail in (0.3, 0.001, 0.5, 0.8):
@@ -93,6 +94,7 @@ def test_every_field_is_differentiable_by_the_data(x64, rng):
         np.testing.assert_allclose(slopes[:, i], (up - down) / (2 * step), rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("test", "equal"), TWO_SAMPLES, ids=NAMES)
 def test_constant_samples_have_documented_answers(test, equal):
     ones, tenths = jnp.full(3, 1.0), jnp.full(4, 0.1)  # 0.1 four times: a plain mean of them is rounded

@@ -110,8 +110,8 @@ def of_kind(kind: str, *, thorough: bool = True, whole: bool = False) -> tuple[C
         kind: of the case.
         thorough: all of them. Else those are left out that are dear and have least to tell: eager evaluation, and
             differences at a second static argument, where autodiff is the judge.
-        whole: a layer or model is checked: unless thorough, mapping, other sizes, extreme values and narrower dtypes are left
-            to the rules that it is put together from.
+        whole: a layer or model is checked: unless thorough, mapping, other sizes, extreme values and narrower dtypes are
+            left to the rules that it is put together from.
     """
     left = () if thorough else (*_LEFT_TO_THOROUGH.get(kind, ()), *(_LEFT_TO_PARTS if whole else ()))
     return tuple(check for check in _OF_KIND[kind] if check not in left)

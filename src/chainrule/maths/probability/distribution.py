@@ -77,10 +77,10 @@ def parameters(where: str, **named: tuple[ArrayLike, Domain]) -> tuple[Array, ..
     dtype = next(iter(arrays.values())).dtype if arrays else jnp.result_type(float)
     result = []
     for name, (value, domain) in named.items():
-        if is_concrete(value) and not np.all(domain.holds(np.asarray(value))):
+        array, known = jnp.asarray(value, dtype), is_concrete(value)
+        if known and not np.all(domain.holds(np.asarray(value))):
             raise ValueError(f"{where}: {name} must be {domain.words}, got {_shown(value)}")
-        array = jnp.asarray(value, dtype)
-        result.append(jnp.where(domain.holds(array), array, jnp.nan))
+        result.append(array if known else jnp.where(domain.holds(array), array, jnp.nan))
     return tuple(result)
 
 
