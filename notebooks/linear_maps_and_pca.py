@@ -12,7 +12,6 @@
 #     name: python3
 # ---
 
-
 # %% [markdown]
 # # Linear maps and principal components
 #
@@ -515,9 +514,9 @@ tables = {
     "each divided by its deviation": features / features.std(axis=0, ddof=1),
 }
 makeup = {name: np.asarray(la.pca(jnp.asarray(table)).components[0]) ** 2 for name, table in tables.items()}
-same("no unit matters after the division", makeup["each divided by its deviation"], la.pca(
-    jnp.asarray(tables["rain in inches"] / tables["rain in inches"].std(axis=0, ddof=1))
-).components[0] ** 2)  # fmt: skip
+inches = tables["rain in inches"]
+rescaled = np.asarray(la.pca(jnp.asarray(inches / inches.std(axis=0, ddof=1))).components[0]) ** 2
+same("no unit matters after the division", makeup["each divided by its deviation"], rescaled)
 
 figure, axes = plt.subplots(figsize=(9.5, 2.9))
 left = np.zeros(4)
@@ -665,6 +664,7 @@ axes.text(2, 1.6, "no digit is right", color="#5f5f5f", fontsize=9)
 axes.set(
     yscale="log", xlabel="rows of the Hilbert matrix", ylabel="relative error", title="Digits lost", ylim=(1e-17, 1e5)
 )
+axes.set_xticks([2, 5, 8, 11, 13])
 axes.legend(loc="lower right", fontsize=9)
 plt.show()
 

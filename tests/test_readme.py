@@ -9,6 +9,8 @@ import pytest
 from chainrule.audit.mutants import MUTANTS, OPTIMIZER_MUTANTS
 from chainrule.audit.mutants.mechanical import SURVEYED
 from chainrule.cli import COMMANDS, main
+from chainrule.course.errata import ERRATA
+from chainrule.course.syllabus import ROWS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -67,6 +69,14 @@ def test_counts_are_right():
     assert (
         f"{survey['caught']:,} of {survey['total']:,} such mutants are caught, and the {survivors} that survive" in said
     )
+
+
+def test_counts_of_the_course_are_right():
+    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+    said = " ".join(README.split())
+    assert f"its {len({figure for row in ROWS for figure in row.figures})} figures" in said
+    assert f"{words[len(ERRATA)]} printed figures of the sources" in said
+    assert f"{words[len(list((ROOT / 'notebooks').glob('*.ipynb')))].capitalize()} lessons" in said
 
 
 def test_the_audit_of_the_example_prints_what_is_shown(capsys, monkeypatch):

@@ -80,8 +80,8 @@ def test_words_say_how_thin_the_margin_is(result):
     assert "strength 3, chosen on the last quarter of the days fitted to" in lines[2]
     assert "leaves +0.54 degC a day from June to August and -0.52 from" in lines[4]
     assert "RMSE of least squares: 2.9286 degC; of persistence: 3.0617 degC. The gain is 0.13 degC" in lines[6]
-    assert lines[7].startswith("Least squares: Against persistence (3.06 degC) it is 0.13 degC better.")
-    assert lines[-1].startswith("MLP: Against least squares (2.93 degC)")
+    assert lines[7].startswith("Least squares. Against persistence (3.06 degC) it is 0.13 degC better.")
+    assert lines[-1].startswith("MLP. Against least squares (2.93 degC)")
     same = dataclasses.replace(result, forecasts={**result.forecasts, "MLP": result.forecasts["QR"]})
     assert same.words().splitlines()[-1].endswith("these days cannot tell the two apart.")
 

@@ -141,7 +141,7 @@ class ComparisonResult(Result):
             f"{rmse(persistence, self.truth):.4f} degC. The gain is {gain.value:.2f} degC, with a 95 % interval from "
             f"{gain.low:.2f} to {gain.high:.2f} (bootstrap over days).",
             *(
-                f"{who}: {compared(said, other, self.truth, name=name)}"
+                f"{who}. {compared(said, other, self.truth, name=name)}"
                 for who, said, name, other in (
                     ("Least squares", linear, PERSISTENCE, persistence),
                     ("Least squares", linear, CLIMATOLOGY, usual),
