@@ -330,9 +330,7 @@ plt.show()
 # steeply, and its length is that slope.** At right angles to it the slope is 0: there runs the contour line.
 
 # %%
-with jax.enable_x64(False):
-    picture = figures.gradient_field()
-picture
+figures.gradient_field()
 
 
 # %%

@@ -36,7 +36,7 @@ def gradient_field() -> Figure:
     points = np.stack(np.meshgrid(coarse, coarse), axis=-1).reshape(-1, 2)
     gradients = np.asarray(jax.vmap(jax.grad(f))(jnp.asarray(points)))
     plane.quiver(*points.T, *gradients.T, color=BLUE, angles="xy", scale_units="xy", scale=20, width=0.006)
-    at = jnp.array([1.0, 0.5])
+    at = jnp.array([1.0, 0.5], jnp.float32)
     gradient = np.asarray(jax.grad(f)(at))
     unit = gradient / np.linalg.norm(gradient)
     plane.quiver(*at, *unit, color=VERMILION, angles="xy", scale_units="xy", scale=1.4, width=0.014, zorder=4)
