@@ -232,6 +232,7 @@ def test_the_command_writes_and_tells_by_its_exit_status(monkeypatch, tmp_path, 
     assert command.main() == 1
 
 
+@pytest.mark.slow
 def test_a_worker_measures_in_a_process_of_its_own():
     found = run_worker(PROBLEMS["SinusoidalPositions"], 1, 2, KEEP)
     assert "error" not in found, found["error"]

@@ -133,6 +133,7 @@ def test_accuracy_is_that_of_a_relu_network():
         problems.accuracy([(identity * np.nan, zero)], x, np.array([0, 0, 0]))
 
 
+@pytest.mark.slow
 def test_chainrule_runs_a_round_in_a_process_of_its_own(monkeypatch):
     monkeypatch.setattr(measure, "TURN", 0.0)
     measured = measure.measure(TINY, tiny_data(), [REFERENCE], rounds=1, pairs=2, say=lambda text: None)

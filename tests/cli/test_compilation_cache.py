@@ -56,6 +56,7 @@ def configuration():
         jax.config.update(name, value)
 
 
+@pytest.mark.slow
 def test_the_switch_and_a_folder_of_the_users_own_leave_the_configuration_alone(
     run, tmp_path, monkeypatch, configuration
 ):

@@ -151,6 +151,7 @@ def tiny_recipes(monkeypatch):
         monkeypatch.setitem(RECIPES[recipe], config.model, config)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "model", "words", "more"),
     [
@@ -181,6 +182,7 @@ def test_convolutional_networks_train_by_their_names_and_predict(
     assert answer["class"] == str(expected.argmax())
 
 
+@pytest.mark.slow
 def test_an_autoencoder_says_its_errors_and_draws_its_pictures(run, fails, tmp_path, tiny_recipes):
     code, out, err = run("train", "autoencoder", "--out", "here")
     assert (code, err) == (0, "")
@@ -193,6 +195,7 @@ def test_an_autoencoder_says_its_errors_and_draws_its_pictures(run, fails, tmp_p
     assert "here is a run of autoencoder, and one of images is needed" in err
 
 
+@pytest.mark.slow
 def test_the_weather_is_a_comparison_of_solvers_and_says_how_thin_the_margin_is(run, tmp_path, quick_compilation):
     code, out, err = run("train", "weather", "--epochs", "2")
     assert (code, err) == (0, "")
@@ -212,6 +215,7 @@ def test_the_weather_is_a_comparison_of_solvers_and_says_how_thin_the_margin_is(
     assert np.sqrt(np.mean((temperatures[-293:-1] - truth) ** 2)) == pytest.approx(2.9286, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_the_lstm_of_the_weather_is_trained_by_its_name(run, tmp_path, monkeypatch, quick_compilation):
     lstm = RECIPES["weather"]["lstm"]
     monkeypatch.setitem(

@@ -47,6 +47,7 @@ def test_every_figure_is_drawn_says_what_it_shows_and_overlaps_nowhere(name, fig
         assert box.y1 <= height + 1
 
 
+@pytest.mark.slow
 def test_the_lines_of_difference_errors_have_their_slopes(figures):
     figure = figures.get("difference_errors") or calculus.difference_errors()
     lines = {line.get_label(): line.get_xydata() for line in figure.axes[0].get_lines()}
@@ -56,6 +57,7 @@ def test_the_lines_of_difference_errors_have_their_slopes(figures):
         np.testing.assert_allclose(np.polyfit(*np.log(part.T), 1)[0], order, atol=0.05)
 
 
+@pytest.mark.slow
 def test_the_lines_of_quadrature_errors_have_their_slopes(figures):
     figure = figures.get("quadrature_errors") or calculus.quadrature_errors()
     chance, trapezoid, simpson, gauss = [line.get_xydata() for line in figure.axes[0].get_lines()[:4]]
@@ -64,6 +66,7 @@ def test_the_lines_of_quadrature_errors_have_their_slopes(figures):
     assert gauss[5, 1] < 1e-14
 
 
+@pytest.mark.slow
 def test_the_gradient_stands_on_the_contour(figures):
     figure = figures.get("gradient_field") or calculus.gradient_field()
     curve = figure.axes[1].get_lines()[0].get_xydata()

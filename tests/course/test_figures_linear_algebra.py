@@ -43,6 +43,7 @@ def test_vectors_say_their_coordinates():
     assert overlaps(drawn("vectors"), ["u =", "v =", "u + v", "½u"]) == []
 
 
+@pytest.mark.slow
 def test_the_projection_the_angle_and_the_coordinates_are_right():
     words = texts(drawn("projection_and_basis"))
     # v . u / u . u = 11 / 17
@@ -59,6 +60,7 @@ def test_broadcasting_repeats_and_sums():
     assert "column, shape (3, 1)" in words
 
 
+@pytest.mark.slow
 def test_the_numbers_on_the_images_are_their_pixels():
     figure = drawn("images_as_matrices")
     grey, colour, *channels = figure.axes
@@ -72,6 +74,7 @@ def test_the_numbers_on_the_images_are_their_pixels():
         assert [int(text.get_text()) for text in axes.texts] == image[..., channel].ravel().tolist()
 
 
+@pytest.mark.slow
 def test_the_digits_agree_with_scikit_learn():
     data = digits()
     x = np.concatenate([data.train[0], data.test[0]]).reshape(-1, 64).astype(np.float64)
@@ -89,6 +92,7 @@ def test_the_digits_agree_with_scikit_learn():
     assert errors[-1] < 1e-5
 
 
+@pytest.mark.slow
 def test_the_maps_say_their_determinants_and_eigenvalues():
     words = " ".join(texts(drawn("warped_grid")))
     for said in ("[0.5, 0.866]], det A = 1", "[0, 1]], det A = 1", "[2, −1]], det A = −3", "[0.5, 1]], det A = 0"):

@@ -19,6 +19,7 @@ def test_float_bits():
     assert overlaps(figure, ["float64", "= 0.1", "sign", "exponent", "mantissa", "filled"]) == []
 
 
+@pytest.mark.slow
 def test_summation_error():
     figure = numerics.summation_error()
     (axes,) = figure.axes
@@ -30,6 +31,7 @@ def test_summation_error():
     assert overlaps(figure, ["one after", "pairwise", "Kahan"]) == []
 
 
+@pytest.mark.slow
 def test_naive_and_stable():
     figure = numerics.naive_and_stable()
     written = " ".join(texts(figure))

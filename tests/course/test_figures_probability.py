@@ -38,6 +38,7 @@ def test_discrete_distributions_show_mass_and_cdf():
     assert overlaps(figure, ["P(X", "p 0", "rate", "Poisson", "Binomial"]) == []
 
 
+@pytest.mark.slow
 def test_multivariate_normal_ellipses():
     figure = probability.multivariate_normal_draws()
     drawn = lines(figure.axes[0])

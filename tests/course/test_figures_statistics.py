@@ -9,6 +9,7 @@ from ..plot.helpers import overlaps, texts
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
+@pytest.mark.slow
 def test_covariance_and_correlation():
     figure = statistics.covariance_and_correlation()
     written = " ".join(texts(figure))

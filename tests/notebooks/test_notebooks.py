@@ -70,13 +70,8 @@ def test_the_notebook_holds_nothing_of_the_machine(text):
         assert trace not in without_pictures
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        pytest.param(text, id=text.stem, marks=() if text.stem == "backpropagation_by_hand" else pytest.mark.slow)
-        for text in TEXTS
-    ],
-)
+@pytest.mark.slow
+@each_lesson
 def test_the_text_runs_from_top_to_bottom(text):
     done = run("--check", text.stem)
     assert done.returncode == 0, done.stdout + done.stderr

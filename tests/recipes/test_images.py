@@ -72,6 +72,7 @@ def resnet(tmp_path_factory):
     return result, run_folder.write_run(result, tmp_path_factory.mktemp("runs") / "resnet")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", [pytest.param("lenet", marks=pytest.mark.slow), "resnet"])
 def test_a_convolutional_network_learns_and_is_read_back_as_it_was(request, network):
     result, folder = request.getfixturevalue(network)

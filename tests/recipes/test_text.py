@@ -25,7 +25,7 @@ def own(tmp_path_factory):
     return str(path)
 
 
-@pytest.fixture(scope="module", params=["gpt", "char_rnn"])
+@pytest.fixture(scope="module", params=[pytest.param("gpt", marks=pytest.mark.slow), "char_rnn"])
 def result(request, own):
     return tiny_result(request.param, own)
 

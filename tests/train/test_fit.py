@@ -148,6 +148,7 @@ def test_evaluation_refuses_lengths_that_differ_and_nothing():
         train.fit(run.model, losses.cross_entropy, optim.sgd(0.1), (x, y), epochs=1, key=0)
 
 
+@pytest.mark.slow
 def test_evaluation_in_parts_is_evaluation_of_the_whole(monkeypatch):
     run = fit(epochs=1)
     x, y = digits().test
@@ -219,6 +220,7 @@ def test_an_optax_optimizer_trains():
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-3, atol=1e-5), ours.params, theirs.params)
 
 
+@pytest.mark.slow
 def test_runs_side_by_side_by_vmap():
     """Many learning rates in one program: each lane is the run of its own rate."""
     (x, y), _ = small(64)
@@ -266,6 +268,7 @@ class Noise(Layer):
         return (), d_y, d_state, None
 
 
+@pytest.mark.slow
 def test_state_and_keys_reach_the_layers():
     from chainrule import chain
 
@@ -367,6 +370,7 @@ def test_augmentation_changes_each_batch_and_nothing_that_is_measured():
     assert_same_bits(mirrored, plain)
 
 
+@pytest.mark.slow
 def test_augmentation_draws_anew_in_every_batch_and_alike_in_every_run():
     first, again = fit(augment=noisy), fit(augment=noisy, callback=lambda *_: None)
     assert_same_bits(first, again)

@@ -57,6 +57,7 @@ def test_the_bowl_from_1_22_30_as_scipy_does(x64):
         np.testing.assert_array_equal(way.path[way.steps :], np.broadcast_to(way.x, way.path[way.steps :].shape))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [newton, bfgs])
 def test_rosenbrock_as_scipy_does(x64, method):
     start = np.array([-1.2, 1.0])
@@ -103,6 +104,7 @@ def test_the_slowest_part_shrinks_by_the_condition_number(x64):
     np.testing.assert_allclose(np.abs(way.path), 0.8 ** np.arange(21)[:, None] * np.ones(2), rtol=1e-12)
 
 
+@pytest.mark.slow
 @METHODS
 def test_float32_scalars_jit_vmap_and_a_domain_with_an_edge(method):
     def edged(x):
@@ -148,6 +150,7 @@ def test_what_cannot_be_minimised_is_told(method):
     assert not gradient_descent(bowl, jnp.ones(2), rate=2.0, steps=200).converged
 
 
+@pytest.mark.slow
 def test_gradient_descent_takes_half_precision():
     way = gradient_descent(parabola, jnp.bfloat16(5.0), steps=20)
     assert way.x.dtype == jnp.bfloat16

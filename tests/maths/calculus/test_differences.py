@@ -54,12 +54,14 @@ def test_the_error_estimate_holds(scheme, x):
         assert found.error < {forward_difference: 1e-5, extrapolated_difference: 1e-5}.get(scheme, 1e-8)
 
 
+@pytest.mark.slow
 def test_extrapolation_gains_digits(x64):
     plain, extrapolated = (abs(s(jnp.exp, 1.0).value - np.e) for s in (central_difference, extrapolated_difference))
     assert extrapolated < 1e-12
     assert plain > 10 * extrapolated
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_step_is_near_the_best(x64, dtype):
     eps = np.finfo(dtype).eps
@@ -71,6 +73,7 @@ def test_the_step_is_near_the_best(x64, dtype):
     assert jnp.isnan(optimal_step(jnp.inf))
 
 
+@pytest.mark.slow
 @BY_STEP
 def test_dtype_jit_vmap_empty_and_nan(scheme):
     x = jnp.array([0.5, jnp.nan, 2.0])
@@ -81,6 +84,7 @@ def test_dtype_jit_vmap_empty_and_nan(scheme):
     assert jnp.isnan(jax.jit(lambda h: scheme(jnp.tanh, 1.0, step=h).value)(0.0))
 
 
+@pytest.mark.slow
 @BY_STEP
 def test_differentiable(x64, scheme):
     slope = jax.grad(

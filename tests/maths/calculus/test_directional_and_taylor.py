@@ -17,6 +17,7 @@ def surface(v):
     return v[0] ** 2 * v[1] + jnp.sin(v[1])
 
 
+@pytest.mark.slow
 def test_partial_derivatives_jacobian_and_hessian_against_closed_forms(x64):
     x, y = 1.5, -0.7
     point = jnp.array([x, y])
@@ -28,6 +29,7 @@ def test_partial_derivatives_jacobian_and_hessian_against_closed_forms(x64):
     np.testing.assert_allclose(polar, expected, rtol=1e-14)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(angle=st.floats(0, 2 * math.pi), length=st.sampled_from([1e-200, 1.0, 1e200]))
 def test_slope_along_a_direction_is_the_cosine_of_the_steepest(angle, length):
@@ -72,6 +74,7 @@ def test_taylor_coefficients_of_known_series(x64):
         np.testing.assert_allclose(coefficients, expected, rtol=1e-12, atol=1e-16)
 
 
+@pytest.mark.slow
 def test_taylor_polynomial_comes_near(x64):
     for order in (1, 3, 6):
         c = taylor_coefficients(jnp.exp, 1.0, order=order)
@@ -79,6 +82,7 @@ def test_taylor_polynomial_comes_near(x64):
         np.testing.assert_allclose(ratio, np.e / math.factorial(order + 1), rtol=0.06)
 
 
+@pytest.mark.slow
 def test_taylor_along_a_direction_has_the_hessian(x64):
     point, v = jnp.array([1.5, -0.7]), jnp.array([0.3, -2.0])
     c = jax.jit(lambda p, v: taylor_coefficients(surface, p, order=2, direction=v))(point, v)

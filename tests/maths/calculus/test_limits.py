@@ -10,6 +10,7 @@ from chainrule.maths.calculus import limit
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("f", [lambda x: jnp.sin(x) / x, lambda x: x / jnp.sin(x)], ids=["sin x / x", "x / sin x"])
 def test_sine_over_x_is_one_either_way_up(x64, f):
     for side in ("both", "left", "right"):
@@ -18,6 +19,7 @@ def test_sine_over_x_is_one_either_way_up(x64, f):
         assert found.error < 1e-13
 
 
+@pytest.mark.slow
 def test_the_largest_value_nearby_is_not_the_limit():
     x = np.linspace(-1, 1, 1000)
     np.testing.assert_allclose(np.abs(x / np.sin(x)).max(), 1 / np.sin(1), rtol=1e-12)

@@ -61,12 +61,14 @@ def test_nodes_and_weights_agree_with_numpy(points):
     np.testing.assert_allclose(weights.sum(), 2, rtol=1e-13)
 
 
+@pytest.mark.slow
 def test_gauss_legendre_of_the_gaussian_and_of_a_singular_bound(x64):
     np.testing.assert_allclose(gauss_legendre(gaussian, -10.0, 10.0, points=60), math.sqrt(math.pi), rtol=1e-14)
     off = abs(gauss_legendre(lambda x: 1 / jnp.sqrt(x), 0.0, 1.0, points=200) - 2)
     assert off < 0.01
 
 
+@pytest.mark.slow
 def test_monte_carlo_error_falls_as_the_root_and_is_honest():
     def run(key, samples):
         return monte_carlo(gaussian, 0.0, 1.0, key, samples=samples)
@@ -81,6 +83,7 @@ def test_monte_carlo_error_falls_as_the_root_and_is_honest():
     np.testing.assert_allclose(np.log(errors[100] / errors[6400]) / np.log(64), 0.5, atol=0.05)
 
 
+@pytest.mark.slow
 def test_monte_carlo_in_many_dimensions_and_its_sign():
     low, high = jnp.zeros(6), jnp.array([1.0, 2, 1, 1, 1, 3])
     found = monte_carlo(lambda x: jnp.sum(x**2), low, high, jax.random.key(0), samples=20_000)
@@ -112,6 +115,7 @@ def test_differentiable_in_bounds_and_closure(name):
     np.testing.assert_allclose(slopes, [-math.exp(-r * a), math.exp(-r * b), inner], rtol=rtol)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RULES)
 def test_shapes_dtypes_and_extremes(name):
     rule = RULES[name]

@@ -57,6 +57,7 @@ def test_logits_agree_with_scipy_on_their_softmax(x64, rng, base):
     np.testing.assert_allclose(found, expected, **close)
 
 
+@pytest.mark.slow
 def test_mutual_information_agrees_with_scikit_learn(x64, rng):
     labels, predictions = rng.integers(0, 3, size=60), rng.integers(0, 4, size=60)
     counts = sklearn.metrics.confusion_matrix(labels, predictions, labels=range(5))  # rows and columns of zeros
@@ -86,6 +87,7 @@ distributions = hnp.arrays(np.float64, (2, 5), elements=st.floats(0, 1)).map(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(distributions)
 def test_inequalities(pair):
@@ -141,6 +143,7 @@ def test_the_gradient_through_an_underflowed_softmax_is_that_of_the_logits():
     assert np.isfinite(np.asarray(through)).all()
 
 
+@pytest.mark.slow
 def test_logits_of_any_size_are_finite_under_jit():
     big, other = jnp.asarray([1e4, -1e4, 3e38, 0.0]), jnp.asarray([0.0, 1e4, -1e4, 1e30])
     sure = jnp.asarray([0.0, 0.0, 1.0, 0.0])
@@ -154,6 +157,7 @@ def test_logits_of_any_size_are_finite_under_jit():
         assert np.isfinite(np.asarray(grads)).all()
 
 
+@pytest.mark.slow
 def test_logits_of_minus_infinity_rule_an_outcome_out():
     masked, free = jnp.asarray([0.0, 1.0, -jnp.inf]), jnp.asarray([0.5, 0.5, 2.0])
     np.testing.assert_allclose(entropy_of_logits(masked), entropy_of_logits(masked[:2]), rtol=1e-6)

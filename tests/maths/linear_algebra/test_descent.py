@@ -23,6 +23,7 @@ def numpy_answer(x, y, intercept=True):
     return (answer[:-1], answer[-1]) if intercept else (answer, np.zeros(y.shape[1:]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("intercept", [True, False])
 def test_reaches_the_answer_of_the_solvers(intercept, rng, x64):
     x, y = jnp.asarray(rng.normal(size=(30, 3))), jnp.asarray(rng.normal(size=(30, 2)) + 3)
@@ -49,6 +50,7 @@ def test_two_steps_by_hand(x64):
     np.testing.assert_allclose(at_once.fit.weights, [1.6], rtol=1e-14)
 
 
+@pytest.mark.slow
 def test_every_step_is_along_the_gradient(rng, x64):
     x, y = jnp.asarray(rng.normal(size=(7, 2))), jnp.asarray(rng.normal(size=7))
 
@@ -65,6 +67,7 @@ def test_every_step_is_along_the_gradient(rng, x64):
     np.testing.assert_allclose(found.learning_rate, 7 / np.linalg.norm(design, 2) ** 2, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_too_large_a_step_diverges_and_the_limit_is_two_over_the_curvature(rng, x64):
     x, y = jnp.asarray(rng.normal(size=(20, 2))), jnp.asarray(rng.normal(size=20))
     largest = np.linalg.norm(np.concatenate([x, np.ones((20, 1))], axis=1), 2) ** 2 / 20

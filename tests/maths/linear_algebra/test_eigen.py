@@ -57,6 +57,7 @@ def test_a_matrix_that_is_not_symmetric_and_the_rate(x64):
     np.testing.assert_allclose(power_iteration(a).vector, [1, 0], atol=1e-14)
 
 
+@pytest.mark.slow
 def test_ties_as_documented(x64):
     opposite = power_iteration(jnp.array([[1.0, 2], [0, -1]]), max_steps=50)
     assert not opposite.converged
@@ -71,6 +72,7 @@ def test_ties_as_documented(x64):
     np.testing.assert_allclose(equal.vector, [-0.6, 0.8], rtol=1e-15)
 
 
+@pytest.mark.slow
 def test_degenerate_matrices():
     zero = power_iteration(jnp.zeros((2, 2)))
     assert (float(zero.value), int(zero.steps), bool(zero.converged)) == (0, 0, True)
@@ -122,6 +124,7 @@ def test_agrees_with_scikit_learn(shape, rng, x64):
     assert fit.components.shape == (min(shape), shape[1])
 
 
+@pytest.mark.slow
 def test_components_are_eigenvectors_of_the_covariance_of_iris(x64):
     x = jnp.asarray(load_iris().data)
     fit = pca(x, components=2)
@@ -157,6 +160,7 @@ def test_the_gradient_of_a_variance_is_its_projection(rng, x64):
     np.testing.assert_allclose(gradient, 2 * np.outer((x - x.mean(0)) @ v, v) / 19, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_degenerate_samples():
     equal = pca(jnp.full((3, 2), 7.0))
     np.testing.assert_array_equal(equal.explained_variance, 0)

@@ -70,6 +70,7 @@ def test_orthogonality():
     assert are_orthogonal(x, y).dtype == bool
 
 
+@pytest.mark.slow
 def test_projection_by_hand():
     v, u = vectors([3, 4], [2, 0])
     np.testing.assert_array_equal(project(v, u), [3, 0])
@@ -116,6 +117,7 @@ def test_gram_schmidt_agrees_with_qr(passes, rng, x64):
     assert found.rank == 3
 
 
+@pytest.mark.slow
 def test_the_second_pass_restores_orthogonality(x64):
     """Hilbert's matrix, of condition number 5e8: each process loses what its theory says."""
     a = scipy.linalg.hilbert(7)[:, :7]
@@ -137,6 +139,7 @@ def test_the_second_pass_restores_orthogonality(x64):
         assert found.rank == 7
 
 
+@pytest.mark.slow
 def test_dependent_columns_become_zero():
     a = jnp.array([[1.0, 2, 0, 1, 5], [1, 2, 0, 0, 6]])
     for scale in (1.0, 1e30, 1e-30):
@@ -152,6 +155,7 @@ def test_dependent_columns_become_zero():
     np.testing.assert_array_equal(np.isnan(spoilt.q[0]), [False, False, False, True, True])
 
 
+@pytest.mark.slow
 def test_gram_schmidt_is_differentiable_beside_a_dependent_column(x64):
     a = jnp.array([[3.0, 6, 1], [4, 8, 2]])
     jacobian = np.asarray(jax.jit(jax.jacobian(lambda a: la.gram_schmidt(a).q))(a))
@@ -162,6 +166,7 @@ def test_gram_schmidt_is_differentiable_beside_a_dependent_column(x64):
     assert np.all(np.isfinite(jacobian))
 
 
+@pytest.mark.slow
 def test_change_of_basis_and_back(rng, x64):
     # 3 e1 + 1 e2 = 2 (1, 1) + 1 (1, -1)
     c, old, new = vectors([3, 1], np.eye(2), [[1, 1], [1, -1]])
@@ -175,6 +180,7 @@ def test_change_of_basis_and_back(rng, x64):
     np.testing.assert_allclose(slope, -np.outer(inverse[0], d[0]), rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_dependent_vectors_are_no_basis():
     c, old = jnp.array([3.0, 1]), jnp.eye(2)
     for new in ([[1, 2], [2, 4]], [[1, 0], [0, 0]], [[1, 1 / 3], [3, 1]], [[jnp.nan, 0], [0, 1]]):

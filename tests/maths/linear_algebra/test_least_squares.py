@@ -53,6 +53,7 @@ def test_agrees_with_numpy(solver, intercept, rng, x64):
         assert (fit.rank is None) == (solver is not la.least_squares_svd)
 
 
+@pytest.mark.slow
 @solvers
 def test_float32_stays_and_is_near(solver, rng):
     x, y = data(rng, dtype=jnp.float32)
@@ -86,6 +87,7 @@ def test_the_residual_is_orthogonal_to_every_column(seed):
         assert np.max(np.abs(np.mean(residual, axis=0))) < 1e-10
 
 
+@pytest.mark.slow
 @solvers
 def test_the_gradient_is_that_of_the_closed_form(solver, rng, x64):
     x, y = jnp.asarray(rng.normal(size=(9, 2))), jnp.asarray(rng.normal(size=9))
@@ -111,6 +113,7 @@ def with_fahrenheit(rng, dtype, n=30):
     return jnp.asarray(x, dtype), jnp.asarray(0.8 * celsius + rng.normal(size=n), dtype)
 
 
+@pytest.mark.slow
 @full_rank
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_dependent_columns_give_nan_not_nonsense(solver, dtype, rng, x64):
@@ -227,6 +230,7 @@ def test_a_nan_gives_nan_in_its_own_column(solver, rng, x64):
     np.testing.assert_allclose(fit.weights[:, 0], numpy_answer(x, y, True)[0][:, 0], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_many_fits_at_once_by_vmap(rng, x64):
     x, y = jnp.asarray(rng.normal(size=(4, 9, 2))), jnp.asarray(rng.normal(size=(4, 9)))
     for solver in (la.least_squares_normal, la.least_squares_svd):

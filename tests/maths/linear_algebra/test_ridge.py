@@ -37,6 +37,7 @@ def test_agrees_with_the_augmented_system(rng, x64):
     np.testing.assert_allclose(compiled(jnp.asarray(x), jnp.asarray(y), 0.7).weights, expected, rtol=1e-11)
 
 
+@pytest.mark.slow
 def test_no_strength_is_least_squares_and_dependent_columns_do_no_harm(rng, x64):
     x, y = jnp.asarray(rng.normal(size=(12, 3))), jnp.asarray(rng.normal(size=12))
     np.testing.assert_allclose(
@@ -59,6 +60,7 @@ def test_the_intercept_is_not_penalised(rng, x64):
     np.testing.assert_allclose(endless.intercept, jnp.mean(y), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_derivative_by_the_strength_is_that_of_the_closed_form(rng, x64):
     # w = (X'X + s I)^-1 X'y, so dw/ds = -(X'X + s I)^-1 w
     x, y = rng.normal(size=(12, 3)), rng.normal(size=12)

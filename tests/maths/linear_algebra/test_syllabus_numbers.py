@@ -52,6 +52,7 @@ def test_the_matrix_product_and_that_it_does_not_commute():
     np.testing.assert_array_equal((a @ b).T, b.T @ a.T)
 
 
+@pytest.mark.slow
 def test_transpose_reshape_and_broadcasting():
     image = jnp.arange(784.0).reshape(28, 28)
     flat = image.reshape(784)

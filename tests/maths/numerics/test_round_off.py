@@ -52,6 +52,7 @@ def test_neumaier_where_kahan_fails(x64):
     assert float(kahan_sum(x)) == 0
 
 
+@pytest.mark.slow
 def test_two_sum_loses_nothing(rng):
     a, b = (rng.normal(size=50) * 10.0 ** rng.integers(-8, 8, size=50)).astype(np.float32).reshape(2, 25)
     s, e = jax.jit(two_sum)(jnp.asarray(a), jnp.asarray(b))
@@ -61,6 +62,7 @@ def test_two_sum_loses_nothing(rng):
     assert np.any(np.asarray(e) != 0)
 
 
+@pytest.mark.slow
 @each_sum
 def test_what_is_not_finite_empty_or_differentiated(sum_of):
     assert float(sum_of(jnp.asarray([1.0, jnp.inf, 2.0]))) == np.inf
@@ -109,6 +111,7 @@ def test_roots_move_as_the_implicit_function_says(x64):
         np.testing.assert_allclose(np.asarray(by), expected, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_variance_of_large_numbers():
     x = jnp.asarray([[10000.0, 1], [10001.0, 2], [10002.0, 3]])
     np.testing.assert_allclose(jnp.var(x, axis=0), [2 / 3, 2 / 3], rtol=1e-6)
@@ -140,6 +143,7 @@ def test_condition_numbers(x64):
     assert float(relative_condition(lambda x: x - 1, jnp.asarray(1.0))) == np.inf
 
 
+@pytest.mark.slow
 def test_an_ill_conditioned_problem_loses_digits_to_rounding_its_input():
     """x - 1 near 1: exact arithmetic on a rounded input is off by the condition number times the rounding."""
     x = Fraction(1) + Fraction(1, 10**5)

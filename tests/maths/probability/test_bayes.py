@@ -30,6 +30,7 @@ def test_a_thousand_factors_do_not_underflow():
     assert np.all(np.exp(log_likelihood) == 0)
 
 
+@pytest.mark.slow
 def test_evidence_of_probability_zero():
     prior = jnp.log(jnp.array([0.5, 0.5, 0.0]))
     posterior = jax.jit(p.bayes)(prior, jnp.array([-jnp.inf, -jnp.inf, 0.0]))
@@ -129,6 +130,7 @@ def regression(mean, covariance, X, y, noise):
     return p.bayesian_regression(weights, jnp.asarray(X), jnp.asarray(y), noise_scale=noise)
 
 
+@pytest.mark.slow
 def test_posterior_predictive_and_evidence_by_inverses(design, prior, x64):
     """The textbook's formulas with matrix inverses, and the evidence as one normal density of n dimensions."""
     (X, y), (mean, covariance), noise = design, prior, 0.3
@@ -146,6 +148,7 @@ def test_posterior_predictive_and_evidence_by_inverses(design, prior, x64):
     np.testing.assert_allclose(foretold.variance, noise**2 + np.sum(new @ S * new, 1), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_its_mean_is_ridge_regression(design, x64):
     X, y = design
     noise, spread = 0.7, 1.9
@@ -154,6 +157,7 @@ def test_its_mean_is_ridge_regression(design, x64):
     np.testing.assert_allclose(posterior.weights.mean, ridge.coef_, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_regression_batch_is_one_after_the_other(design, prior, x64):
     (X, y), (mean, covariance) = design, prior
     batch = regression(mean, covariance, X, y, 0.3)
@@ -164,6 +168,7 @@ def test_regression_batch_is_one_after_the_other(design, prior, x64):
     np.testing.assert_allclose(first.log_evidence + second.log_evidence, batch.log_evidence, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_no_data_and_dependent_columns(prior, x64):
     mean, covariance = prior
     none = regression(mean, covariance, np.zeros((0, 3)), np.zeros(0), 1.0)

@@ -79,6 +79,7 @@ def test_cdfs_at_large_shapes(x64):
     assert abs(wrong - scipy.stats.gamma(1e5).cdf(1e5)) > 1e-3  # why it is not JAX's own
 
 
+@pytest.mark.slow
 def test_student_s_critical_values():
     """The table at the end of every textbook: two-sided 5 per cent."""
     for degrees, critical in ((1, 12.706), (2, 4.303), (5, 2.571), (10, 2.228), (30, 2.042), (1000, 1.962)):
@@ -154,6 +155,7 @@ def test_derivatives_of_the_log_density_and_of_the_cdf(name, x64):
     np.testing.assert_allclose(slope, family.scipy(*numbers).pdf(x), rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_closed_forms_of_the_score(x64):
     """d log f / d parameter, as derived by hand."""
     score = lambda make, x, *n: np.array(jax.grad(lambda n: make(*n).log_density(x))(n))  # noqa: E731
@@ -167,6 +169,7 @@ def test_closed_forms_of_the_score(x64):
     np.testing.assert_allclose(binomial, 3 / 0.2 - 7 / 0.8, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_derivative_of_the_cdf_of_counts_by_the_parameter(x64):
     """dP(X <= k)/dm = -P(k) of a Poisson variable; of a binomial one -n P(k; n - 1, p)."""
     poisson = jax.grad(lambda m: p.Poisson(m).cdf(3))(2.5)
@@ -175,6 +178,7 @@ def test_the_derivative_of_the_cdf_of_counts_by_the_parameter(x64):
     np.testing.assert_allclose(binomial, -10 * scipy.stats.binom.pmf(3, 9, 0.3), rtol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "x", "value", "slope"),
     [
@@ -222,6 +226,7 @@ def test_certain_outcomes(x64):
     assert float(p.Poisson(0.0).log_density(1)) == -np.inf
 
 
+@pytest.mark.slow
 def test_logits_keep_what_probabilities_round_away():
     z = jnp.array([-200.0, 200.0])
     np.testing.assert_allclose(p.Bernoulli(logits=z).log_density(jnp.array([1, 0])), [-200, -200])
@@ -253,6 +258,7 @@ def test_categorical_agrees_with_scipy(weights):
             np.testing.assert_allclose(variance, theirs.var(), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_categorical_draws_and_batches():
     probabilities = jnp.array([[0.2, 0.5, 0.3], [0.0, 0.1, 0.9]])
     draws = np.asarray(p.Categorical(probabilities).sample(jax.random.key(3), (3000,)))
@@ -267,6 +273,7 @@ def test_categorical_draws_and_batches():
         )
 
 
+@pytest.mark.slow
 def test_an_impossible_class_leaves_the_gradient_finite():
     logits = jnp.array([0.0, -jnp.inf, 2.0])
     gradient = jax.grad(lambda z: p.Categorical(logits=z).log_density(2))(logits)

@@ -21,6 +21,7 @@ DATA = {  # the family, data, what is fixed, and the parameters that SciPy or th
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DATA)
 def test_closed_forms(name, x64):
     family, x, fixed, expected = DATA[name]
@@ -30,6 +31,7 @@ def test_closed_forms(name, x64):
         np.testing.assert_allclose(ours, theirs, rtol=1e-6 if name == "categorical" else 1e-12)
 
 
+@pytest.mark.slow
 def test_multivariate_normal(rng, x64):
     x = rng.normal(size=(20, 3)) @ rng.normal(size=(3, 3)) + [1, 2, 3]
     fitted = p.maximum_likelihood(p.MultivariateNormal, jnp.asarray(x))
@@ -41,6 +43,7 @@ def mean_log_likelihood(family, fixed, x):
     return lambda fitted: jnp.mean(family(**fixed, **fitted).log_density(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "x", "fixed", "free"),
     [
@@ -119,12 +122,14 @@ def test_cross_entropy_is_the_negative_log_likelihood_of_a_categorical(rng, x64)
     np.testing.assert_allclose(jax.grad(constant)(jnp.log(fitted.astype(logits.dtype) + 1e-300)), 0, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_binary_cross_entropy_is_that_of_a_bernoulli(rng, x64):
     logits, labels = jnp.asarray(rng.normal(size=7)), jnp.asarray(rng.integers(0, 2, 7), jnp.float64)
     log_likelihood = jnp.mean(p.Bernoulli(logits=logits).log_density(labels))
     np.testing.assert_allclose(losses.binary_cross_entropy(logits, labels), -log_likelihood, rtol=1e-13)
 
 
+@pytest.mark.slow
 def test_squared_error_is_that_of_a_normal_of_fixed_scale(rng, x64):
     """-log f = e^2 / (2 s^2) + a constant: the same minimum, and gradients that differ by 1/(2 s^2)."""
     predictions, targets, scale = jnp.asarray(rng.normal(size=9)), jnp.asarray(rng.normal(size=9)), 0.8
@@ -167,6 +172,7 @@ def test_what_has_no_answer_is_refused(family, x, fixed, message):
         p.maximum_likelihood(family, x, **fixed)
 
 
+@pytest.mark.slow
 def test_nan_under_jit_and_for_nan():
     fit = fit_compiled
     assert np.isnan(fit(p.Normal, jnp.ones(3)).scale)

@@ -14,6 +14,7 @@ def covariances(rng, size):
     return a @ a.T
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_agrees_with_scipy_in_any_dimension(size, rng, x64):
     mean, covariance = rng.normal(size=size), covariances(rng, size)
@@ -37,6 +38,7 @@ def test_batches_and_vmap_agree_with_one_by_one(rng, x64):
     np.testing.assert_allclose(mapped, apart, rtol=1e-13)
 
 
+@pytest.mark.slow
 def test_draws_have_the_covariance():
     covariance = np.array([[2.0, -0.8], [-0.8, 1.0]], np.float32)
     d = MultivariateNormal.from_covariance(jnp.array([1.0, -2.0]), jnp.asarray(covariance))
@@ -48,6 +50,7 @@ def test_draws_have_the_covariance():
     assert scipy.stats.kstest((white[0] + white[1]) / np.sqrt(2), "norm").pvalue > 0.01
 
 
+@pytest.mark.slow
 def test_the_score_is_the_precision_times_the_distance(rng, x64):
     mean, covariance, x = rng.normal(size=3), covariances(rng, 3), rng.normal(size=3)
     d = MultivariateNormal.from_covariance(jnp.asarray(mean), jnp.asarray(covariance))

@@ -147,6 +147,7 @@ def test_finite_at_extreme_shapes_in_float32(size):
     assert np.all((results[:, 1] >= 0) & (results[:, 1] <= 1))
 
 
+@pytest.mark.slow
 def test_many_degrees_of_freedom_are_the_normal_distribution():
     x = jnp.linspace(-5, 5, 11)
     for size in (1e8, 1e30):
@@ -154,6 +155,7 @@ def test_many_degrees_of_freedom_are_the_normal_distribution():
         np.testing.assert_allclose(p.StudentT(size).log_density(x), p.Normal(0.0, 1.0).log_density(x), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_large_shapes_keep_their_digits_in_float32():
     """At a mean of 1e6, log Gamma is about 1e7 and float32 is exact to 1: the mode's log mass is -7.83 all the same."""
     expected = -0.5 * np.log(2 * np.pi * 1e6)
@@ -172,6 +174,7 @@ def test_there_is_no_derivative_by_the_degrees_of_freedom():
         jax.grad(lambda n: p.StudentT(n).cdf(1.0))(3.0)
 
 
+@pytest.mark.slow
 def test_a_distribution_is_a_pytree_that_crosses_vmap():
     batch = p.Normal(jnp.arange(3.0), jnp.ones(3))
     mapped = jax.vmap(lambda d, x: d.log_density(x), in_axes=(0, None))(batch, 1.0)

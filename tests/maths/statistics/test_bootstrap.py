@@ -47,6 +47,7 @@ def test_interval_of_a_mean_is_the_normal_one_for_many_rows(rng):
     np.testing.assert_allclose([answer.low[1], answer.high[1]], theirs.confidence_interval, atol=0.08 * width)
 
 
+@pytest.mark.slow
 def test_rows_stay_together(rng):
     x = rng.normal(size=(30, 2)).astype(np.float32)
     answer = bootstrap_interval(pair_difference, x, x + 1, key=jax.random.key(0), resamples=50)
@@ -73,6 +74,7 @@ def test_memory_is_that_of_the_replicates_and_not_of_the_resamples():
     assert needed < 4e6 + 8 * replicates < 20_000 * x.nbytes / 50
 
 
+@pytest.mark.slow
 def test_a_single_row_and_a_constant_sample_give_no_width():
     for x in (jnp.asarray([1.5]), jnp.full(7, 0.1)):
         answer = bootstrap_interval(jnp.mean, x, key=jax.random.key(0), resamples=20)
@@ -86,6 +88,7 @@ def test_nan_comes_through():
     assert np.isnan(np.asarray(answer)).all()
 
 
+@pytest.mark.slow
 def test_float64_is_kept(x64):
     answer = bootstrap_interval(jnp.mean, jnp.asarray([1.0, 2.0]), key=jax.random.key(0), resamples=20)
     assert all(field.dtype == jnp.float64 for field in answer)

@@ -39,6 +39,7 @@ def test_power_agrees_with_the_noncentral_t_distribution():
         np.testing.assert_allclose(answer.standard_error, spread, rtol=0.1)
 
 
+@pytest.mark.slow
 def test_the_unseeded_conclusion_comes_out_in_one_draw_of_three():
     """Two samples of 20, means half a standard deviation apart: 0.34 of the draws say "different", 0.66 "not shown"."""
     expected = closed_form(0.5, 20, 20)
@@ -60,6 +61,7 @@ def test_welch_keeps_its_size_where_student_does_not():
     assert abs(float(welch.rate) - 0.05) < 0.02
 
 
+@pytest.mark.slow
 def test_rejection_rate_of_uniform_p_values_is_the_significance():
     answer = rejection_rate(uniform_p_value, key=jax.random.key(0), simulations=20_001, significance=0.2)
     assert answer.p_values.shape == (20_001,)

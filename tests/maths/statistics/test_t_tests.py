@@ -48,6 +48,7 @@ def test_one_sample_and_pairs_agree_with_scipy(x64, rng, alternative):
     np.testing.assert_allclose(np.asarray(ours), expected, rtol=1e-10, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_student_s_own_example_of_two_draughts(x64):
     x = jnp.asarray([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0])
     y = jnp.asarray([1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4])
@@ -113,17 +114,20 @@ def test_constant_samples_have_documented_answers(test, equal):
         assert scipy.stats.ttest_ind(np.ones(3), np.full(4, 2.0), equal_var=equal).statistic == -np.inf
 
 
+@pytest.mark.slow
 def test_single_observations(x64):
     ours = student_t_test(jnp.asarray([4.0]), jnp.asarray([1.0, 2.0, 2.5]), level=0.9)
     compare(ours, scipy.stats.ttest_ind([4.0], [1.0, 2.0, 2.5]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_what_is_no_number_gives_nan(bad):
     answer = student_t_test(jnp.asarray([bad, 1.0, 2.0]), jnp.asarray([1.0, 3.0, 2.0, 0.0]))
     assert np.isnan([answer.statistic, answer.p_value, answer.difference, answer.low, answer.high]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("test", [student_t_test, welch_t_test], ids=NAMES)
 @pytest.mark.parametrize("scale", [1e30, 1e-30])
 def test_squares_that_leave_the_range_do_not_change_the_answer(test, scale):
@@ -144,6 +148,7 @@ def test_short_formats_are_kept_and_computed_in_float32(dtype):
     )
 
 
+@pytest.mark.slow
 def test_samples_are_mapped_by_vmap():
     x, y = jnp.asarray([[1.0, 2, 4], [5.0, 5, 1]]), jnp.asarray([2.0, 7, 5, 6])
     mapped = jax.vmap(lambda x: student_t_test(x, y))(x)
