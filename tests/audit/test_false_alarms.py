@@ -78,6 +78,7 @@ def jax_is_wrong(wrong):
     return not abs(slope - wrong.slope) <= 0.5 * max(1.0, abs(wrong.slope))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong",
     [pytest.param(wrong, marks=[pytest.mark.slow] if wrong.seed else []) for wrong in KNOWN_WRONG],

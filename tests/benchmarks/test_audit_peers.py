@@ -271,6 +271,7 @@ def draw(rng):
     return (rng.normal(size=int(rng.integers(1, 5))),)
 
 
+@pytest.mark.slow
 def test_false_alarms_are_counted_and_shown(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(false_alarms.jax, "clear_caches", lambda: None)  # the other tests want theirs
     functions = [Correct("sine", sine, draw), Correct("wrong sine", wrong_sine, draw)]

@@ -85,6 +85,7 @@ def test_a_convolutional_network_learns_and_is_read_back_as_it_was(request, netw
     assert (folder / "state.safetensors").exists() == (network == "resnet")
 
 
+@pytest.mark.slow
 def test_running_statistics_are_read_back_and_a_change_of_them_is_noticed(resnet, tmp_path):
     result, folder = resnet
     state = jax.tree.leaves(read_run(folder).state)

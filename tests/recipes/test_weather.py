@@ -143,6 +143,7 @@ def test_a_linear_forecast_finds_the_line(rng):
 # ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_errors_are_those_of_the_forecasts(result, weather):
     truth = weather.temp_max[-292:]
     np.testing.assert_array_equal(result.truth, truth)
@@ -157,6 +158,7 @@ def test_errors_are_those_of_the_forecasts(result, weather):
     assert result.advantage("persistence") == pytest.approx((gained.mean(), np.std(gained, ddof=1) / math.sqrt(292)))
 
 
+@pytest.mark.slow
 def test_it_is_said_in_words_how_thin_the_margin_is(result):
     def said(network):
         return dataclasses.replace(result, forecasts={**result.forecasts, "LSTM": network}).words().splitlines()
@@ -169,6 +171,7 @@ def test_it_is_said_in_words_how_thin_the_margin_is(result):
     assert all("better" in line and line.endswith("more than chance would do.") for line in said(result.truth)[1:])
 
 
+@pytest.mark.slow
 def test_a_run_is_written_and_read_back(result, weather, tmp_path):
     folder = write_run(result, tmp_path / "run")
     assert {path.name for path in folder.iterdir()} >= {"curves.png", "forecast.png", "comparison.txt", "config.json"}
@@ -184,6 +187,7 @@ def test_a_run_is_written_and_read_back(result, weather, tmp_path):
         saved.forecast(weather.split("2012-01-03")[0])
 
 
+@pytest.mark.slow
 def test_a_scale_is_recorded_whole(result):
     scale = result.windows.scale
     assert Scale.from_record(json.loads(json.dumps(scale.record()))).record() == scale.record()
