@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
+from chainrule.cli.report import ANY_WIDTH
+
 __all__ = ["prose_table"]
 
 _LONG = 20  # characters of a word or a number that is not broken, where the terminal has room for that
 _BETWEEN = 3  # characters between two columns
-_WIDE = 10_000  # more than any line: what is written to a file or a pipe is not wrapped
 
 
 def prose_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
@@ -20,7 +21,7 @@ def prose_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     from rich.text import Text
 
     terminal = sys.stdout.isatty()
-    console = Console(highlight=False, width=None if terminal else _WIDE)
+    console = Console(highlight=False, width=None if terminal else ANY_WIDTH)
     heads, cells = list(columns), [list(row) for row in rows]
     longest = [
         max((len(word) for row in [heads, *cells] for word in row[position].split()), default=0)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 
 import click
 
-__all__ = ["facts", "seconds", "table"]
+__all__ = ["ANY_WIDTH", "facts", "seconds", "table"]
+
+ANY_WIDTH = 10_000
+"""Characters, more than any line has: what is written to a file or a pipe is neither wrapped nor cut off."""
 
 
 def seconds(value: float) -> str:
@@ -35,4 +39,4 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
         drawn.add_column(column, justify="right" if position else "left", no_wrap=True)
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))
-    Console(highlight=False).print(drawn)
+    Console(highlight=False, width=None if sys.stdout.isatty() else ANY_WIDTH).print(drawn)
