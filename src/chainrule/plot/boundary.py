@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from chainrule.plot.checks import require_class_names, require_labels
-from chainrule.plot.style import CLASS_COLOURS, CLASS_MARKERS, INK, LEGEND, TEXT, new_figure, plain_axes
+from chainrule.plot.style import CLASS_COLOURS, CLASS_MARKERS, INK, LEGEND, legend_above, new_figure, plain_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,17 +101,7 @@ def decision_boundary(
     plain_axes(axes, title=title, pad=6.0 if class_names is None else LEGEND)
     axes.grid(visible=False)
     if class_names is not None:
-        axes.legend(
-            loc="lower left",
-            bbox_to_anchor=(0.0, 1.0),
-            ncols=classes,
-            frameon=False,
-            fontsize=TEXT,
-            labelcolor=INK,
-            borderaxespad=0.2,
-            handletextpad=0.2,
-            columnspacing=1.2,
-        )
+        legend_above(axes, classes, handletextpad=0.2, columnspacing=1.2)
     drawn = axes.get_figure(root=True)
     if drawn is None:
         raise ValueError("decision_boundary: axes must belong to a figure, got axes that were removed from theirs")

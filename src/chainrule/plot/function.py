@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import jax.numpy as jnp
 import numpy as np
 
-from chainrule.plot.style import BLUE, GREY, INK, LEGEND, TEXT, VERMILION, new_figure, plain_axes
+from chainrule.plot.style import BLUE, GREY, LEGEND, VERMILION, legend_above, new_figure, plain_axes
 from chainrule.rule import Rule
 
 if TYPE_CHECKING:
@@ -69,15 +69,7 @@ def function_and_derivative(rule: Rule, low: float = -4, high: float = 4, title:
     axes.set_xlim(low, high)
     _leave_out_poles(axes, np.concatenate([values, slopes]))
     plain_axes(axes, title=rule.name if title is None else title, x="x", pad=LEGEND)
-    axes.legend(
-        loc="lower left",
-        bbox_to_anchor=(0.0, 1.0),
-        ncols=2,
-        frameon=False,
-        fontsize=TEXT,
-        labelcolor=INK,
-        borderaxespad=0.2,
-    )
+    legend_above(axes, 2)
     return figure
 
 

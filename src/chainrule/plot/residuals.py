@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from chainrule.plot.forecast import require_numbers, write_dates
-from chainrule.plot.style import BLUE, GREY, INK, LEGEND, TEXT, VERMILION, new_figure, plain_axes
+from chainrule.plot.style import BLUE, GREY, LEGEND, VERMILION, legend_above, new_figure, plain_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,16 +63,7 @@ def residuals(
     below = [figure.add_subplot(grid[1, column], sharey=above) for column in range(2)]
     _against_time(above, days, left, cut)
     plain_axes(above, title=f"What {name} leaves, day by day", y=label, pad=LEGEND)
-    above.legend(
-        loc="lower left",
-        bbox_to_anchor=(0.0, 1.0),
-        ncols=3,
-        frameon=False,
-        fontsize=TEXT,
-        labelcolor=INK,
-        borderaxespad=0.2,
-        handletextpad=0.3,
-    )
+    legend_above(above, 3, handletextpad=0.3)
     _against_month(below[0], days, left, cut)
     plain_axes(below[0], title="By month, mean ± 2 std. errors", x="month", y=label)
     _against_forecast(below[1], said[cut:], left[cut:])

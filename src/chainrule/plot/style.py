@@ -26,6 +26,7 @@ __all__ = [
     "TITLE",
     "VERMILION",
     "WIDTH",
+    "legend_above",
     "new_figure",
     "plain_axes",
     "save",
@@ -72,6 +73,12 @@ def plain_axes(
     axes.spines[["left", "bottom"]].set_color(GREY)
     axes.grid(visible=True, color="#e4e4e4", linewidth=0.8)
     axes.set_axisbelow(True)
+
+
+def legend_above(axes: Axes, ncols: int, *, fontsize: float = TEXT, **look: Any) -> None:
+    """Put the legend between the title and the axes, in so many columns; leave room by the title's ``pad``."""
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "borderaxespad": 0.2}
+    axes.legend(ncols=ncols, frameon=False, fontsize=fontsize, labelcolor=INK, **(place | look))
 
 
 def save(figure: Figure, path: str | Path) -> Path:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from chainrule.maths import probability as p
-from chainrule.plot.style import BLUE, GREY, INK, LEGEND, SMALL, VERMILION, new_figure, plain_axes
+from chainrule.plot.style import BLUE, GREY, INK, LEGEND, SMALL, VERMILION, legend_above, new_figure, plain_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -173,13 +173,4 @@ def _limits(panels: tuple[Axes, ...], low: float, high: float) -> None:
 
 
 def _legend(axes: Axes) -> None:
-    axes.legend(
-        loc="lower left",
-        bbox_to_anchor=(0.0, 1.0),
-        ncols=2,
-        frameon=False,
-        fontsize=SMALL,
-        labelcolor=INK,
-        borderaxespad=0.1,
-        handlelength=1.4,
-    )
+    legend_above(axes, 2, fontsize=SMALL, borderaxespad=0.1, handlelength=1.4)

@@ -10,7 +10,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from chainrule.maths.calculus import Descent, bfgs, gradient_descent, newton
-from chainrule.plot.style import BLUE, CLASS_COLOURS, GREY, INK, SMALL, TEXT, VERMILION, new_figure, plain_axes
+from chainrule.plot.style import (
+    BLUE,
+    CLASS_COLOURS,
+    GREY,
+    INK,
+    SMALL,
+    TEXT,
+    VERMILION,
+    legend_above,
+    new_figure,
+    plain_axes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,15 +52,7 @@ def descent_rates() -> Figure:
                 axes.annotate(text, (62, 1e-8), color=INK, fontsize=TEXT, ha="right", va="center")
     axes.set_xlim(0, 100)
     plain_axes(axes, title="Gradient descent on x² - 2x + 1, from 5", x="step", y="|x - 1|", pad=46)
-    axes.legend(
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        ncols=2,
-        frameon=False,
-        fontsize=TEXT,
-        labelcolor=INK,
-        borderaxespad=0.2,
-    )
+    legend_above(axes, 2)
     return figure
 
 
@@ -103,15 +106,7 @@ def descent_paths() -> Figure:
     title = "Rosenbrock's valley, (1 - x)² + 100 (y - x²)², from (-1.2, 1)"
     plain_axes(below, title=title, x="x", y="y", pad=26)
     for axes in (above, below):
-        axes.legend(
-            loc="lower left",
-            bbox_to_anchor=(0, 1),
-            ncols=3,
-            frameon=False,
-            fontsize=SMALL,
-            labelcolor=INK,
-            borderaxespad=0.2,
-        )
+        legend_above(axes, 3, fontsize=SMALL)
     return figure
 
 

@@ -9,7 +9,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from chainrule.maths.calculus import directional_derivative, taylor_coefficients
-from chainrule.plot.style import BLUE, CLASS_COLOURS, GREY, INK, SMALL, TEXT, VERMILION, new_figure, plain_axes
+from chainrule.plot.style import (
+    BLUE,
+    CLASS_COLOURS,
+    GREY,
+    INK,
+    SMALL,
+    TEXT,
+    VERMILION,
+    legend_above,
+    new_figure,
+    plain_axes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -82,13 +93,5 @@ def taylor_polynomials() -> Figure:
     axes.set_ylim(-2.2, 2.2)
     axes.set_xlim(-6.5, 6.5)
     plain_axes(axes, title="Taylor polynomials of sin at 0", x="x", pad=26)
-    axes.legend(
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        ncols=5,
-        frameon=False,
-        fontsize=TEXT,
-        labelcolor=INK,
-        borderaxespad=0.2,
-    )
+    legend_above(axes, 5)
     return figure
