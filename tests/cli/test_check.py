@@ -10,7 +10,7 @@ from PIL import Image
 
 from chainrule import audit
 from chainrule.audit import mutants
-from chainrule.audit.checks.names import ADJOINT, BY_HAND, EAGER, KINKS, SCAN, SIZES, VALUES, VMAP
+from chainrule.audit.checks.names import ADJOINT, BFLOAT16, BY_HAND, EAGER, FLOAT32, KINKS, SCAN, SIZES, VALUES, VMAP
 
 OUTSIDE = """
 import jax
@@ -375,7 +375,7 @@ def test_thorough_leaves_no_check_out(run):
 
     few, all_of_them = made(), made("--thorough")
     assert few < all_of_them
-    assert all_of_them - few == {ADJOINT, BY_HAND, EAGER, KINKS, SCAN, SIZES, VALUES, VMAP}
+    assert all_of_them - few == {ADJOINT, BFLOAT16, BY_HAND, EAGER, FLOAT32, KINKS, SCAN, SIZES, VALUES, VMAP}
 
 
 def test_no_rule_of_that_name(fails):
