@@ -38,7 +38,10 @@ def test_an_excess_of_rounding_is_left_out():
 
 
 def test_a_path_that_never_moves_is_drawn():
-    descent(np.ones((3, 2)), bowl, np.zeros(3), **LABELS).canvas.draw()
+    figure = descent(np.ones((3, 2)), bowl, np.zeros(3), **LABELS)
+    figure.canvas.draw()
+    low, high = figure.axes[0].get_xlim()
+    assert low < 1 < high  # there is room about the one point
 
 
 @pytest.mark.parametrize(
