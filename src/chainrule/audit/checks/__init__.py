@@ -70,7 +70,7 @@ _OF_KIND: dict[str, tuple[CheckFunction, ...]] = {
     "more": (*_VALUES, *_DIFFERENCES),
     "degenerate": _VALUES,
     "kink": (*_VALUES, check_kinks),
-    "extreme": (check_primal, check_extremes),
+    "extreme": (check_structure, check_primal, check_extremes),
 }
 
 _NAMES: dict[CheckFunction, str] = {
