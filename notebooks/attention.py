@@ -607,7 +607,7 @@ def memory(attend, length, width=64, **static):
 
 sizes = [256, 512, 1024, 2048]
 plain = [memory(ops.attention, length) for length in sizes]
-blocks = [memory(ops.blockwise_attention, length) for length in sizes]
+blocks = [memory(ops.blockwise_attention, length, block=128) for length in sizes]
 print("steps   numbers kept for the way back, one head of width 64")
 for length in sizes:
     print(

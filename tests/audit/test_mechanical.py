@@ -429,7 +429,7 @@ def test_a_survey_refuses_an_audit_that_fails_what_is_right():
 def test_only_cases_that_hold_the_change_are_tried():
     whole, soft = (
         one("cross_entropy", "compare", "(eq)", "turned"),
-        one("cross_entropy", "exchange", "soft labels", "(exp)"),
+        one("cross_entropy", "exchange", "soft labels", "(log)"),
     )
     tried = {whole: [], soft: []}
 

@@ -74,7 +74,9 @@ def softmax_cross_entropy(
     require_same_shape("cross_entropy", logits=logits, labels=labels)
     require_same_dtype("cross_entropy", logits=logits, labels=labels)
     q = _smoothed(labels, label_smoothing)
-    return -jnp.sum(q * _log_p(logits, largest, total), -1), (logits, labels, largest, total)
+    # s log total and the sum over q apart, both at least 0: log p, which only the labels' gradient needs, is not stored for it.
+    losses = jnp.sum(q, -1) * jnp.log(total)[..., 0] - jnp.sum(q * (logits - largest), -1)
+    return losses, (logits, labels, largest, total)
 
 
 @softmax_cross_entropy.defbackward
@@ -91,14 +93,10 @@ def softmax_cross_entropy_backward(
         q = q + label_smoothing / classes
         in_range = ((labels >= 0) & (labels < classes))[..., None]
         return jnp.where(in_range, (p - q) * g, 0), None
-    q, log_p = _smoothed(labels, label_smoothing), _log_p(logits, largest, total)
-    d_logits = (jnp.sum(q, -1, keepdims=True) * jnp.exp(log_p) - q) * g
+    q, shifted = _smoothed(labels, label_smoothing), logits - largest
+    d_logits = jnp.exp(shifted) * (jnp.sum(q, -1, keepdims=True) / total) * g - q * g
+    log_p = shifted - jnp.log(total)
     return d_logits, -_smoothed(log_p, label_smoothing) * g  # smoothing is a symmetric matrix
-
-
-def _log_p(logits: Array, largest: Array, total: Array) -> Array:
-    """Compute log softmax, log p = z - m - log sum_c exp(z_c - m)."""
-    return logits - largest - jnp.log(total)
 
 
 def _smoothed(labels: Array, label_smoothing: float) -> Array:

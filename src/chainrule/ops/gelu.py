@@ -39,8 +39,9 @@ def gelu(x: Array) -> tuple[Array, Array]:
 @gelu.defbackward
 def gelu_backward(x: Array, d_output: Array) -> tuple[Array]:
     """Compute dL/dx = (P(x) + x p(x)) dL/dy."""
-    cumulative = 0.5 * lax.erfc(-x * _SQRT_HALF)
-    density = _NORMAL_DENSITY_AT_0 * jnp.exp(-0.5 * x * x)
+    u = -x * _SQRT_HALF
+    cumulative = 0.5 * lax.erfc(u)
+    density = _NORMAL_DENSITY_AT_0 * jnp.exp(-(u * u))  # by u, for this is the exponential that erfc computes already
     return (d_output * (cumulative + x * density),)
 
 

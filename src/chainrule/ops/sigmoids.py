@@ -113,12 +113,11 @@ def hard_swish(x: Array) -> tuple[Array, Array]:
     Source: Howard et al., Searching for MobileNetV3, 2019.
     """
     require_floating("hard_swish", x=x)
-    inner = x * (x + 3) / 6
-    return jnp.where(x <= -3, jnp.zeros_like(x), jnp.where(x >= 3, x, inner)), x
+    outer = jnp.where(x > 0, x, jnp.zeros_like(x))
+    return jnp.where(jnp.abs(x) >= 3, outer, x * (x + 3) / 6), x
 
 
 @hard_swish.defbackward
 def hard_swish_backward(x: Array, d_output: Array) -> tuple[Array]:
     """Compute dL/dx = 0, (2 x + 3) / 6 or 1 times dL/dy, by piece."""
-    inner = d_output * ((2 * x + 3) / 6)
-    return (jnp.where(x <= -3, jnp.zeros_like(x), jnp.where(x >= 3, d_output, inner)),)
+    return (d_output * jnp.where(jnp.abs(x) >= 3, jnp.asarray(x > 0, jnp.result_type(x)), (2 * x + 3) / 6),)

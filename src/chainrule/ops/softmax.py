@@ -41,17 +41,20 @@ def log_softmax(x: Array, *, axis: int = -1) -> tuple[Array, Array]:
 
     Shapes: x any, y the same, at most 0.
 
-    Derivation: dy_i/dx_j = d_ij - p_j with p = softmax(x) = exp(y), so dL/dx_j = g_j - p_j sum_i g_i.
+    Derivation: dy_i/dx_j = d_ij - p_j with p = softmax(x) = e / s, where e_j = exp(x_j - max x) and s = sum_j e_j, so
+    dL/dx_j = g_j - e_j (sum_i g_i) / s.
 
-    Residuals: y.
+    Residuals: e and s. (y would do, as p = exp(y), but costs the exponentials once more.)
     """
     require_floating("log_softmax", x=x)
     shifted = x - lax.stop_gradient(jnp.max(x, axis, keepdims=True))
-    y = shifted - jnp.log(jnp.sum(jnp.exp(shifted), axis, keepdims=True))
-    return y, y
+    e = jnp.exp(shifted)
+    s = jnp.sum(e, axis, keepdims=True)
+    return shifted - jnp.log(s), (e, s)
 
 
 @log_softmax.defbackward
-def log_softmax_backward(y: Array, d_output: Array, *, axis: int) -> tuple[Array]:
+def log_softmax_backward(residuals: tuple[Array, Array], d_output: Array, *, axis: int) -> tuple[Array]:
     """Compute dL/dx = g - softmax(x) sum(g)."""
-    return (d_output - jnp.exp(y) * jnp.sum(d_output, axis, keepdims=True),)
+    e, s = residuals
+    return (d_output + e * (-jnp.sum(d_output, axis, keepdims=True) / s),)
