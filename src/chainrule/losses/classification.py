@@ -74,7 +74,7 @@ def softmax_cross_entropy(
     require_same_shape("cross_entropy", logits=logits, labels=labels)
     require_same_dtype("cross_entropy", logits=logits, labels=labels)
     q = _smoothed(labels, label_smoothing)
-    # s log total and the sum over q apart, both at least 0: log p, which only the labels' gradient needs, is not stored for it.
+    # s log total and the sum over q apart, both at least 0: so log p, which the labels' gradient needs, is not stored.
     losses = jnp.sum(q, -1) * jnp.log(total)[..., 0] - jnp.sum(q * (logits - largest), -1)
     return losses, (logits, labels, largest, total)
 

@@ -36,7 +36,7 @@ def softmax_backward(y: Array, d_output: Array, *, axis: int) -> tuple[Array]:
 
 
 @rule
-def log_softmax(x: Array, *, axis: int = -1) -> tuple[Array, Array]:
+def log_softmax(x: Array, *, axis: int = -1) -> tuple[Array, tuple[Array, Array]]:
     """Logarithm of the softmax: y_i = x_i - log sum_j exp(x_j), along ``axis``.
 
     Shapes: x any, y the same, at most 0.
