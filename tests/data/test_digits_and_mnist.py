@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chainrule import data
-from chainrule.data.table import read_table
+from chainrule.data.packaged import read_table
 
 
 @pytest.fixture(scope="module")

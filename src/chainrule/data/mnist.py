@@ -7,7 +7,7 @@ import numpy as np
 
 from chainrule.data.dataset import Dataset
 from chainrule.data.split import stratified_split
-from chainrule.data.table import read_table
+from chainrule.data.packaged import read_table
 
 __all__ = ["mnist"]
 
