@@ -23,9 +23,12 @@ __all__ = ["COMMANDS", "Settings", "main", "program"]
 
 COMMANDS = {
     "train": "chainrule.cli.train",
+    "fit": "chainrule.cli.fit",
+    "eval": "chainrule.cli.eval",
     "predict": "chainrule.cli.predict",
     "sample": "chainrule.cli.sample",
     "check": "chainrule.cli.check",
+    "data": "chainrule.cli.data",
     "explain": "chainrule.cli.explain",
     "summary": "chainrule.cli.summary",
     "syllabus": "chainrule.cli.syllabus",

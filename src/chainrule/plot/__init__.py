@@ -12,10 +12,13 @@ from chainrule.plot.curves import curves
 from chainrule.plot.descent import descent
 from chainrule.plot.forecast import forecast
 from chainrule.plot.function import function_and_derivative
+from chainrule.plot.importance import importance
 from chainrule.plot.latent import latent_plane
 from chainrule.plot.mistakes import mistakes
+from chainrule.plot.predicted import predicted_against_true
 from chainrule.plot.reconstructions import reconstructions
 from chainrule.plot.residuals import residuals
+from chainrule.plot.roc import roc, roc_area, roc_curve
 from chainrule.plot.style import new_figure, save
 from chainrule.plot.surprise import surprise
 
@@ -30,11 +33,16 @@ __all__ = [
     "descent",
     "forecast",
     "function_and_derivative",
+    "importance",
     "latent_plane",
     "mistakes",
     "new_figure",
+    "predicted_against_true",
     "reconstructions",
     "residuals",
+    "roc",
+    "roc_area",
+    "roc_curve",
     "save",
     "surprise",
 ]

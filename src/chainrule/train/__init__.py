@@ -3,6 +3,7 @@
 from chainrule.train.epochs import Augment, empty_history, evaluate, predict, run_epochs, start
 from chainrule.train.fit import EarlyStopping, Run, fit
 from chainrule.train.step import TrainState, loss_and_gradients, step
+from chainrule.train.stream import fit_stream
 
 __all__ = [
     "Augment",
@@ -12,6 +13,7 @@ __all__ = [
     "empty_history",
     "evaluate",
     "fit",
+    "fit_stream",
     "loss_and_gradients",
     "predict",
     "run_epochs",

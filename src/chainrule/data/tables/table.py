@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -20,12 +20,14 @@ Kind = Literal["number", "category", "date"]
 class Table:
     """Named columns of equal length, on the host.
 
-    A column of numbers is float64[n], NaN where a cell is missing; one of categories is object[n] of str, None where a cell is
-    missing; one of dates is datetime64[s][n], NaT where a cell is missing.
+    A column of numbers is float64[n], NaN where a cell is missing; one of categories is object[n] of str, None where
+    a cell is missing; one of dates is datetime64[s][n], NaT where a cell is missing.
 
     Attributes:
         columns: the columns by their names, in order.
         source: where the table came from, for messages: the name of a file.
+        notes: what its reader did with a column that is not to be overlooked, such as "decimal comma", by the
+            column's name.
 
     Raises:
         ValueError: for no columns, columns of different lengths, or an array of another kind.
@@ -33,6 +35,7 @@ class Table:
 
     columns: Mapping[str, np.ndarray]
     source: str = "table"
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.columns:
@@ -72,7 +75,7 @@ class Table:
             ValueError: for a name that it does not have.
         """
         self.require(*names)
-        return Table({name: self.columns[name] for name in names}, self.source)
+        return self._with({name: self.columns[name] for name in names})
 
     def without(self, *names: str) -> Table:
         """The same table without these columns.
@@ -81,11 +84,11 @@ class Table:
             ValueError: for a name that it does not have.
         """
         self.require(*names)
-        return Table({name: column for name, column in self.columns.items() if name not in names}, self.source)
+        return self._with({name: column for name, column in self.columns.items() if name not in names})
 
     def rows(self, indices: np.ndarray | slice) -> Table:
         """The rows of these indices, or where a mask is True."""
-        return Table({name: column[indices] for name, column in self.columns.items()}, self.source)
+        return self._with({name: column[indices] for name, column in self.columns.items()})
 
     def require(self, *names: str) -> None:
         """Refuse names that the table does not have, and list those that it has.
@@ -105,7 +108,11 @@ class Table:
             return np.isnan(column)
         if column.dtype.kind == "M":
             return np.isnat(column)
-        return np.equal(column, None).astype(bool)
+        return np.fromiter((cell is None for cell in column), bool, len(column))
+
+    def _with(self, columns: Mapping[str, np.ndarray]) -> Table:
+        """A table of these columns that comes from the same place."""
+        return Table(columns, self.source, {name: note for name, note in self.notes.items() if name in columns})
 
     def __repr__(self) -> str:
         columns = ", ".join(f"{name!r}: {kind}" for name, kind in self.kinds.items())
@@ -122,7 +129,7 @@ def kind_of(column: np.ndarray, where: str = "column") -> Kind:
     if dtype is not None and column.ndim == 1:
         if dtype == np.float64:
             return "number"
-        if dtype == object:
+        if dtype.kind == "O":
             return "category"
         if dtype == np.dtype("datetime64[s]"):
             return "date"
