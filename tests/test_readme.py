@@ -72,7 +72,22 @@ def test_counts_are_right():
 
 
 def test_counts_of_the_course_are_right():
-    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+    words = (
+        "no",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+    )
     said = " ".join(README.split())
     assert f"its {len({figure for row in ROWS for figure in row.figures})} figures" in said
     assert f"{words[len(ERRATA)]} printed figures of the sources" in said

@@ -76,3 +76,10 @@ def test_what_is_no_run_folder_is_one_line(fails, picture, tmp_path):
     assert "there is no run folder nowhere" in fails("predict", "nowhere", picture[0])[1]
     assert "is not the folder of a run" in fails("predict", tmp_path, picture[0])[1]
     assert "is a file: give the folder of a run" in fails("predict", picture[0], picture[0])[1]
+
+
+@pytest.mark.parametrize("option", [("--out", "x.csv"), ("--delimiter", ";"), ("--encoding", "cp1252")])
+def test_what_is_for_tables_is_refused_for_images(fails, digits_run, picture, option):
+    code, err = fails("predict", digits_run, picture[0], *option)
+    assert code == 2
+    assert f"{option[0]}: for tables, and {digits_run} is a run of images." in err

@@ -8,6 +8,14 @@
     image, how = recipes.read_image("seven.png", run.in_shape, run.config.ink_box, run.config.ink_centre)
     run.probabilities(image[None])
 
+Of a table of one's own, without a recipe::
+
+    result = recipes.fit_table("wine.csv", target="class")
+    recipes.write_run(result, "runs/wine")
+    run = recipes.read_run("runs/wine")
+    run.predict("new.csv")
+    run.evaluate("held.csv")
+
 A kind of recipe is a module of this folder that trains: ``images``, ``autoencoder``, ``text``. Its settings, a
 :class:`Config`, are here at once; what trains, reads and writes is imported when it is first used, so that the command line
 can list the recipes in no time.
@@ -34,6 +42,7 @@ _HOMES = {
     "Result": "result",
     "SavedRun": "saved_run",
     "compare_weather": "weather_comparison",
+    "fit_table": "table",
     "new_folder": "run_folder",
     "read_image": "image_file",
     "read_run": "run_folder",
@@ -52,6 +61,7 @@ KINDS = {
     "text": "chainrule.recipes.text",
     "weather": "chainrule.recipes.weather",
     "weather_comparison": "chainrule.recipes.weather_comparison",
+    "table": "chainrule.recipes.table",
 }
 """The module of each kind of recipe."""
 

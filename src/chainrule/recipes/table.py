@@ -1,0 +1,309 @@
+"""Learn to predict a column of a user's own table from the others: the job behind ``chainrule fit``.
+
+::
+
+    result = recipes.fit_table("wine.csv", target="class")
+    recipes.write_run(result, "runs/wine")
+    run = recipes.read_run("runs/wine")
+    run.predict("new.csv")
+    run.evaluate("held.csv")
+
+The table is split in three; the columns' preparation and the model are fitted to the training rows, training stops by
+the validation rows, and the scores are those on the test rows, beside a linear model and what knows nothing but the
+target's mean or its classes' frequencies. Then, unless it is asked not to, the model is fitted again to all rows, and
+that one is kept.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.data.tables import Table
+from chainrule.layer import Layer
+from chainrule.recipes import training
+from chainrule.recipes.table_columns import feature_names
+from chainrule.recipes.table_config import TableConfig, require_test_share, settled
+from chainrule.recipes.table_importance import MOST_ROWS, Importance, permutation_importance
+from chainrule.recipes.table_models import Fitted, build_model, fit_model, linear_settings, outputs_of, refit_model
+from chainrule.recipes.table_preparation import Preparation, prepare
+from chainrule.recipes.table_problem import Problem, read_problem
+from chainrule.recipes.table_result import TableResult
+from chainrule.recipes.table_saved import Predictions, Saved
+from chainrule.recipes.table_scores import TableScores, classification_scores, log_loss, regression_scores
+from chainrule.recipes.table_split import split_rows
+from chainrule.recipes.table_target import TargetScale, probabilities_of
+
+__all__ = [
+    "Predictions",
+    "Saved",
+    "TableResult",
+    "facts",
+    "fit_table",
+    "load_data",
+    "plan_table",
+    "rebuild",
+    "run",
+]
+
+Settings = TableConfig
+"""The settings of this kind of recipe."""
+
+_NAMES_SHOWN = 8
+
+
+def fit_table(
+    table: Table | str | os.PathLike[str],
+    *,
+    target: str,
+    task: str | None = None,
+    model: str = "mlp",
+    time: str | None = None,
+    progress: bool | None = None,
+    **choices: Any,
+) -> TableResult:
+    """Fit a model that predicts a column of a table from the others, and score it on rows that it has not seen.
+
+    Args:
+        table: the table, or the path of its file.
+        target: the column to predict.
+        task: ``"regression"`` or ``"classification"``; None: found out from the target.
+        model: ``"mlp"``, ``"ridge"`` or ``"linear"``.
+        time: a column of dates or numbers: the latest rows are for the test; None: the split is at random.
+        progress: whether to show a progress bar; None: if the standard error is a terminal.
+        **choices: as ``plan_table`` has them: hidden, epochs, batch_size, learning_rate, patience, scaling, impute,
+            outliers, drop, categorical, delimiter, encoding, missing, test_share, refit, seed, gradients.
+
+    Raises:
+        ValueError: for a file that is no table, a target that cannot be learnt, and settings that no training could
+            take.
+        OSError: for a file that cannot be read.
+    """
+    config, problem = plan_table(table, target=target, task=task, model=model, time=time, **choices)
+    return run(config, problem, progress=progress)
+
+
+def plan_table(
+    table: Table | str | os.PathLike[str],
+    *,
+    target: str,
+    task: str | None = None,
+    model: str = "mlp",
+    time: str | None = None,
+    drop: Sequence[str] = (),
+    categorical: Sequence[str] = (),
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    missing: Sequence[str] | None = None,
+    impute: str = "median",
+    test_share: float = 0.2,
+    **choices: Any,
+) -> tuple[TableConfig, Problem]:
+    """Read a table, and settle how it is learnt from; nothing is trained.
+
+    Args:
+        table: the table, or the path of its file.
+        target: the column to predict.
+        task: ``"regression"`` or ``"classification"``; None: found out from the target.
+        model: ``"mlp"``, ``"ridge"`` or ``"linear"``.
+        time: a column of dates or numbers by which to split, or None.
+        drop: columns that are not looked at.
+        categorical: columns of categories that look like numbers.
+        delimiter: between the cells of the file; None: found out.
+        encoding: of the file; None: UTF-8.
+        missing: words that stand for a missing cell; None: the usual ones.
+        impute: ``"median"``, ``"mean"`` or ``"knn"``.
+        test_share: the share of the rows to test on, and of the rest to validate by.
+        **choices: further settings, as ``TableConfig`` has them; those that are None are settled by the number of rows.
+
+    Raises:
+        ValueError: for a file that is no table, a target that cannot be learnt, and settings that no training could
+            take.
+        OSError: for a file that cannot be read.
+    """
+    for what, names in (("drop", drop), ("categorical", categorical), ("missing", missing)):
+        if isinstance(names, str):
+            raise ValueError(f"{what} must be a list of words, got the word {names!r}: write [{names!r}]")
+    require_test_share(test_share)
+    settings: dict[str, Any] = {
+        "target": target,
+        "time": time,
+        "drop": tuple(drop),
+        "categorical": tuple(categorical),
+        "delimiter": delimiter,
+        "encoding": encoding,
+        "missing": None if missing is None else tuple(missing),
+        "impute": impute,
+    }
+    chosen = {name: value for name, value in choices.items() if value is not None}
+    name = table.source if isinstance(table, Table) else os.fspath(table)
+    common = {"data": str(name), "model": model, "test_share": test_share, **settings, **chosen}
+    settled(rows=1000, task=task or "regression", **common)  # what is wrong with them is said before the table is read
+    problem = read_problem(table, task=task, **settings)
+    rows = max(round(len(problem) * (1 - test_share) ** 2), 1)
+    return settled(rows=rows, task=problem.task, **common), problem
+
+
+def load_data(config: TableConfig) -> Problem:
+    """Read the table that the settings name."""
+    return read_problem(
+        config.data,
+        target=config.target,
+        task=config.task,
+        time=config.time,
+        drop=config.drop,
+        categorical=config.categorical,
+        delimiter=config.delimiter,
+        encoding=config.encoding,
+        missing=config.missing,
+        impute=config.impute,
+    )
+
+
+def facts(config: TableConfig, problem: Problem) -> list[tuple[str, str]]:
+    """Say what will be learnt from what, line by line."""
+    rows = split_rows(problem, config.test_share, seed=config.seed)
+    left_out = f", {problem.without_target:,} more without a target are left out" if problem.without_target else ""
+    how = "at random" if problem.task == "regression" else "at random, each class in proportion"
+    if config.time is not None:
+        how = f"by {config.time!r}, the latest last"
+    target = f"{problem.target!r}"
+    if problem.classes:
+        shown = ", ".join(problem.classes[:_NAMES_SHOWN]) + (", ..." if len(problem.classes) > _NAMES_SHOWN else "")
+        target += f", {len(problem.classes)} classes: {shown}"
+    if config.in_closed_form:
+        how_fitted = [("fitting", "in closed form, float64" + (", strength by validation" * (config.model == "ridge")))]
+    else:
+        how_fitted = training.facts_of_training(config, f"stopped after {config.patience} without a gain in validation")
+    return [
+        ("data", f"{problem.source}: {len(problem):,} rows of {_counted(len(problem.uses), 'column')}{left_out}"),
+        ("target", target),
+        ("task", f"{problem.task} ({problem.task_why})"),
+        ("features", _counted(len(feature_names(problem.uses)), "column")),
+        (
+            "rows",
+            f"{len(rows.train):,} to train on, {len(rows.validation):,} to validate by, {len(rows.test):,} to test on; "
+            f"{how}",
+        ),
+        ("model", f"{config.model}: {build_model(config, len(problem.classes) or 1)!r}"),
+        *how_fitted,
+    ]
+
+
+def run(config: TableConfig, problem: Problem, *, progress: bool | None = None) -> TableResult:
+    """Fit, score and fit again, by settings that are settled.
+
+    Raises:
+        ValueError: when a part of the split cannot be learnt from, and when the loss does not stay finite.
+    """
+    rows = split_rows(problem, config.test_share, seed=config.seed)
+    first = _Learnt.of(config, problem, rows.train)
+    data = first.data(problem, rows.train)
+    validation = first.data(problem, rows.validation)
+    fitted = fit_model(config, first.outputs, data, validation, progress=progress)
+    linear = fitted
+    if config.model != "linear":
+        linear = fit_model(linear_settings(config, len(rows.train)), first.outputs, data, validation, progress=False)
+    del data, validation
+
+    x, truth = first.preparation.apply(problem.features.rows(rows.test)), problem.y[rows.test]
+    predictions = {config.model: first.predict(fitted, x)}
+    if linear is not fitted:
+        predictions["linear"] = first.predict(linear, x)
+    predictions |= first.without_features(problem.y[rows.train], len(truth))
+    scores = _scores(problem.task, predictions, truth, config.seed)
+    importance = first.importance(fitted, x, truth, feature_names(problem.uses), config.seed)
+    del x
+
+    last, kept = first, fitted
+    if config.refit:
+        every = np.arange(len(problem))
+        last = _Learnt.of(config, problem, every)
+        kept = refit_model(config, last.outputs, last.data(problem, every), fitted, progress=progress)
+    return TableResult(
+        config=config.changed(epochs=len(fitted.run.history["loss"])),
+        run=kept.run,
+        source=problem.source,
+        uses=problem.uses,
+        classes=problem.classes,
+        rows={
+            "train": len(rows.train),
+            "validation": len(rows.validation),
+            "test": len(rows.test),
+            "without target": problem.without_target,
+        },
+        preparation=last.preparation,
+        scale=last.scale,
+        fitted=fitted,
+        truth=truth,
+        predictions=predictions[config.model],
+        scores=scores,
+        importance=importance,
+    )
+
+
+def rebuild(config: TableConfig, record: dict[str, Any]) -> Layer:
+    """Build the network of a run from its settings and what was recorded of its table."""
+    return build_model(config, len(record["classes"]) or 1)
+
+
+class _Learnt:
+    """What was learnt of some rows beside the model: their preparation, and the scale of their target."""
+
+    def __init__(self, preparation: Preparation, scale: TargetScale | None, classes: int) -> None:
+        self.preparation = preparation
+        self.scale = scale
+        self.classes = classes
+        self.outputs = classes or 1
+
+    @classmethod
+    def of(cls, config: TableConfig, problem: Problem, rows: np.ndarray) -> _Learnt:
+        scale = TargetScale.of(problem.y[rows]) if problem.task == "regression" else None
+        return cls(prepare(config, _of_rows(problem, rows)), scale, len(problem.classes))
+
+    def data(self, problem: Problem, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs and targets as the network takes them."""
+        y = problem.y[rows]
+        return self.preparation.apply(_of_rows(problem, rows)), y if self.scale is None else self.scale.standardise(y)
+
+    def predict(self, fitted: Fitted, x: np.ndarray) -> np.ndarray:
+        """Numbers in the unit of the target, float64[n], or probabilities, float64[n, classes]."""
+        outputs = outputs_of(fitted.run, x)
+        return probabilities_of(outputs) if self.scale is None else self.scale.restore(outputs)
+
+    def without_features(self, y: np.ndarray, rows: int) -> dict[str, np.ndarray]:
+        """What is predicted by the target's mean in the training rows, or the frequencies of the classes there."""
+        if self.scale is not None:
+            return {"mean": np.full(rows, self.scale.mean)}
+        return {"majority class": np.tile(np.bincount(y, minlength=self.classes) / len(y), (rows, 1))}
+
+    def importance(
+        self, fitted: Fitted, x: np.ndarray, truth: np.ndarray, names: Sequence[str], seed: int
+    ) -> Importance:
+        """By how much the log loss or the RMSE rises when a column is shuffled, on some thousands of the rows."""
+        x, truth = x[:MOST_ROWS], truth[:MOST_ROWS]
+
+        def error(changed: np.ndarray) -> float:
+            said = self.predict(fitted, changed)
+            if self.scale is None:
+                return log_loss(said, truth)
+            return float(np.sqrt(np.mean((said - truth) ** 2)))
+
+        return permutation_importance(names, self.preparation.owners(), x, error, seed=seed)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' if number != 1 else ''}"
+
+
+def _of_rows(problem: Problem, rows: np.ndarray) -> Table:
+    """Some rows of the features; all of them are not copied."""
+    return problem.features if len(rows) == len(problem) else problem.features.rows(rows)
+
+
+def _scores(task: str, predictions: dict[str, np.ndarray], truth: np.ndarray, seed: int) -> dict[str, TableScores]:
+    score = classification_scores if task == "classification" else regression_scores
+    return score(predictions, truth, seed=seed)

@@ -1,0 +1,305 @@
+from __future__ import annotations
+
+import json
+
+import jax
+import numpy as np
+import pytest
+from sklearn import datasets
+
+from chainrule.data.tables import Table, write_csv
+from chainrule.recipes import fit_table, read_run, write_run
+from chainrule.recipes.table import facts, plan_table
+from chainrule.recipes.table_config import settled
+from chainrule.recipes.table_preparation import Preparation, prepare
+
+
+def words(cells):
+    cells = list(cells)
+    column = np.empty(len(cells), dtype=object)
+    column[:] = cells
+    return column
+
+
+def dirty(rows=90, seed=0):
+    """A table that is dirty in every way: gaps, categories, dates, an outlier, an identifier, a constant."""
+    random = np.random.default_rng(seed)
+    x = random.normal(size=rows)
+    town = random.choice(["Ulm", "Bonn", "Jena"], rows)
+    y = 3 * x + 2 * (town == "Ulm") + 0.1 * random.normal(size=rows) + 20
+    gaps = np.where(random.random(rows) < 0.2, np.nan, x + 0.1 * random.normal(size=rows))
+    columns = {
+        "id": words(f"row {i}" for i in range(rows)),
+        "x": x,
+        "gaps": gaps,
+        "town": words(None if random.random() < 0.1 else each for each in town),
+        "day": np.datetime64("2021-03-01", "s") + np.arange(rows) * np.timedelta64(86_400, "s"),
+        "one": np.ones(rows),
+        "price": y,
+    }
+    columns["x"][3] = 500.0
+    return Table(columns, "dirty.csv")
+
+
+@pytest.fixture(scope="module")
+def table():
+    return dirty()
+
+
+@pytest.fixture(scope="module")
+def result(table, quick_compilation_of_the_module):
+    return fit_table(table, target="price", model="linear", outliers="clip", drop=["day"])
+
+
+@pytest.fixture(scope="module")
+def saved(result, tmp_path_factory):
+    return read_run(write_run(result, tmp_path_factory.mktemp("runs") / "dirty"), "table")
+
+
+def test_a_linear_model_finds_what_is_linear(result):
+    scores = result.scores
+    assert list(scores) == ["linear", "mean"]
+    assert scores["linear"]["r2"].value > 0.9
+    assert scores["mean"]["r2"].value < 0.1
+    assert scores["linear"]["rmse"].value < scores["mean"]["rmse"].value / 3
+    assert result.rows == {"train": 58, "validation": 14, "test": 18, "without target": 0}
+    importance = dict(zip(result.importance.names, result.importance.means, strict=True))
+    assert set(importance) == {"x", "gaps", "town"}
+    assert max(importance, key=importance.get) in ("x", "gaps")
+
+
+def test_the_record_says_what_was_done(result, saved):
+    record = saved.record
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    data = record["data"]
+    assert (data["target"], data["task"], data["classes"], data["time"]) == ("price", "regression", [], None)
+    assert [column["use"] for column in data["columns"]] == [
+        "left out: one value a row",
+        "number, scaled",
+        "number, median where missing (and a 0/1 column of where), scaled",
+        "one-hot of 3",
+        "left out: as asked",
+        "left out: constant",
+        "target",
+    ]
+    assert data["features"] == ["x", "gaps", "gaps missing", "town=Bonn", "town=Jena", "town=Ulm"]
+    assert data["in_shape"] == [6]
+    assert record["results"]["kept"] == "fitted again to all 90 rows; the scores are those of the model of 58 rows"
+    assert record["results"]["scores"]["linear"]["rmse"]["value"] == result.scores["linear"]["rmse"].value
+    assert {path.name for path in saved.path.iterdir()} == {
+        "config.json",
+        "metrics.jsonl",
+        "params.safetensors",
+        "SHA256SUMS",
+        "predicted.png",
+        "residuals.png",
+        "importance.png",
+    }
+
+
+def test_a_run_predicts_as_it_did_before_it_was_written(result, saved, table, tmp_path):
+    from chainrule.recipes.table_models import outputs_of
+
+    expected = result.scale.restore(outputs_of(result.run, result.preparation.apply(table)))
+    said = saved.predict(table)
+    assert (said.probabilities, said.classes) == (None, ())
+    np.testing.assert_array_equal(said.values, expected)
+    write_csv(table, tmp_path / "new.csv")
+    np.testing.assert_array_equal(saved.predict(tmp_path / "new.csv").values, expected)
+    assert saved.evaluate(tmp_path / "new.csv") == saved.evaluate(table)
+    assert np.abs(np.median(said.values - table["price"])) < 0.5
+
+
+def test_columns_may_stand_in_another_order(saved, table):
+    turned = table.select(["town", "gaps", "x"])
+    np.testing.assert_array_equal(saved.predict(turned).values, saved.predict(table).values)
+
+
+def test_missing_columns_are_all_named(saved, table, tmp_path):
+    write_csv(table.select(["x", "one"]), tmp_path / "less.csv")
+    for source in (table.select(["x", "one"]), tmp_path / "less.csv"):
+        with pytest.raises(ValueError, match=r"no column 'gaps', 'town'.*; it has 'x', 'one'"):
+            saved.predict(source)
+    with pytest.raises(ValueError, match="no column 'price'"):
+        saved.evaluate(table.without("price"))
+
+
+def test_extra_columns_are_named_and_not_used(saved, table):
+    more = Table({**table.columns, "extra": np.ones(len(table)), "more": np.ones(len(table))}, "more.csv")
+    with pytest.warns(UserWarning, match=r"more\.csv: not used, for the model was trained without: 'extra', 'more'$"):
+        found = saved.predict(more)
+    np.testing.assert_array_equal(found.values, saved.predict(table).values)
+
+
+def test_a_column_of_another_kind_is_refused(saved, table, tmp_path):
+    (tmp_path / "new.csv").write_text("x,gaps,town\n1,2,Ulm\n1,two,Ulm\n")
+    with pytest.raises(ValueError, match="line 3: column 'gaps' must be of numbers, got 'two'"):
+        saved.predict(tmp_path / "new.csv")
+    wrong = Table({**table.columns, "x": words(["a"] * len(table))}, "wrong.csv")
+    with pytest.raises(ValueError, match=r"wrong\.csv: column 'x' must be of kind number"):
+        saved.predict(wrong)
+
+
+def test_what_was_dropped_may_hold_anything(saved, tmp_path):
+    cells = "".join(f"1,2,Ulm,{i}\n" for i in range(30))
+    (tmp_path / "new.csv").write_text(f"x,gaps,town,day\n{cells}1,2,Ulm,yesterday\n")
+    assert len(saved.predict(tmp_path / "new.csv").values) == 31
+
+
+def test_unseen_categories_count_as_none_and_are_counted(saved, table):
+    x = table["x"][:4]
+    new = Table({"x": x, "gaps": x, "town": words(["Ulm", "Rom", None, "Oslo"])}, "new.csv")
+    none = Table({**new.columns, "town": words(["Ulm", None, None, None])}, "none.csv")
+    with pytest.warns(UserWarning, match="category that the model has not seen, which counts as none: 2 in 'town'"):
+        found = saved.predict(new)
+    np.testing.assert_array_equal(found.values, saved.predict(none).values)
+
+
+def test_missing_cells_are_filled_in(saved):
+    empty = Table({"x": np.array([np.nan]), "gaps": np.array([np.nan]), "town": words([None])}, "empty.csv")
+    assert np.isfinite(saved.predict(empty).values).all()
+
+
+def test_rows_without_a_target_are_not_scored(saved, table):
+    price = table["price"].copy()
+    price[:5] = np.nan
+    some = Table({**table.columns, "price": price}, "some.csv")
+    with pytest.warns(UserWarning, match=r"some\.csv: 5 rows without a target are left out"):
+        found = saved.evaluate(some)
+    assert found == saved.evaluate(table.rows(np.arange(5, 90)))
+    with pytest.raises(ValueError, match="the target 'price' is missing in all 90 rows"):
+        saved.evaluate(Table({**table.columns, "price": np.full(90, np.nan)}, "none.csv"))
+
+
+def test_nothing_is_learnt_from_held_out_rows(table, result):
+    """Other numbers in the test rows change nothing of what is fitted before they are scored."""
+    config, problem = plan_table(table, target="price", model="linear", outliers="clip", drop=["day"], refit=False)
+    from chainrule.recipes.table import run
+    from chainrule.recipes.table_split import split_rows
+
+    test = split_rows(problem, config.test_share, seed=config.seed).test
+    columns = {name: column.copy() for name, column in table.columns.items()}
+    columns["x"][test] += 1000.0
+    columns["gaps"][test] = np.nan
+    columns["town"][test] = "Ulm"
+    columns["price"][test] -= 77.0
+    other = run(*plan_table(Table(columns), target="price", model="linear", outliers="clip", drop=["day"], refit=False))
+    first = run(config, problem)
+    jax.tree.map(np.testing.assert_array_equal, other.run.params, first.run.params)
+    assert other.preparation.record() == first.preparation.record()
+    assert other.scale == first.scale
+    assert other.scores["linear"]["rmse"].value > 10 * first.scores["linear"]["rmse"].value
+
+
+def test_facts_say_what_is_learnt_from_what(table):
+    said = dict(facts(*plan_table(table, target="price", time="day")))
+    assert said["data"] == "dirty.csv: 90 rows of 7 columns"
+    assert said["task"] == "regression (the target holds numbers)"
+    assert said["rows"] == "58 to train on, 14 to validate by, 18 to test on; by 'day', the latest last"
+    assert said["model"].startswith("mlp: chain(flatten, Dense(64), relu, Dense(1))")
+    assert "derived by hand" in said["gradients"]
+    said = dict(facts(*plan_table(table, target="town", task="classification", model="ridge")))
+    assert said["target"] == "'town', 3 classes: Bonn, Jena, Ulm"
+
+
+@pytest.mark.parametrize("impute", ["median", "mean", "knn"])
+@pytest.mark.parametrize("scaling", ["standard", "min-max", "robust"])
+def test_preparations_come_back_from_their_record(table, impute, scaling):
+    config = settled(
+        rows=90, data="t", target="price", task="regression", impute=impute, scaling=scaling, outliers="clip"
+    )
+    features = table.select(["x", "gaps", "town", "day", "one"])
+    preparation = prepare(config, features)
+    again = Preparation.from_record(json.loads(json.dumps(preparation.record(), allow_nan=False)))
+    x = preparation.apply(features)
+    np.testing.assert_array_equal(again.apply(features), x)
+    assert np.isfinite(x).all()
+    owners = preparation.owners()
+    assert {name: [preparation.names()[i] for i in places] for name, places in owners.items()} == {
+        "x": ["x"],
+        "gaps": ["gaps", "gaps missing"],
+        "day": ["day"],
+        "one": ["one"],
+        "town": ["town=Bonn", "town=Jena", "town=Ulm"],
+    }
+
+
+def test_clipping_leaves_a_column_of_zeros_and_ones_what_it_tells():
+    flag = (np.arange(40) % 10 == 0).astype(float)
+    config = settled(rows=40, data="t", target="y", task="regression", outliers="clip")
+    x = prepare(config, Table({"flag": flag})).apply(Table({"flag": flag}))
+    assert len(np.unique(x)) == 2
+
+
+def test_a_column_that_is_empty_in_the_training_rows_is_left_out_with_a_warning():
+    config = settled(rows=40, data="t", target="y", task="regression")
+    features = Table({"x": np.arange(40.0), "empty": np.full(40, np.nan)})
+    with pytest.warns(UserWarning, match="'empty': no value in the 40 rows that are trained on"):
+        preparation = prepare(config, features)
+    assert preparation.names() == ["x"]
+    with pytest.warns(UserWarning, match="'empty'"), pytest.raises(ValueError, match="no column holds anything"):
+        prepare(config, features.select(["empty"]))
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"drop": "day"}, r"drop must be a list of words, got the word 'day': write \['day'\]"),
+        ({"missing": "NA"}, "missing must be a list of words"),
+        ({"test_share": 0.0}, "test_share must be above 0"),
+        ({"seed": -1}, "seed must be a whole number"),
+        ({"model": "forest"}, "model must be"),
+        ({"batch_size": 0}, "batch_size must be a positive integer"),
+    ],
+)
+def test_choices_that_cannot_be_are_refused_before_anything_is_read(choices, message):
+    with pytest.raises(ValueError, match=message):
+        plan_table("there is no such file.csv", target="price", **choices)
+
+
+@pytest.mark.slow
+def test_an_mlp_of_classes(tmp_path):
+    wine = datasets.load_wine()
+    columns = {
+        name: np.asarray(column, np.float64) for name, column in zip(wine.feature_names, wine.data.T, strict=True)
+    }
+    columns["kind"] = words(wine.target_names[label] for label in wine.target)
+    table = Table(columns, "wine.csv")
+    result = fit_table(table, target="kind", progress=False)
+    assert result.classes == ("class_0", "class_1", "class_2")
+    assert result.scores["mlp"]["accuracy"].value > 0.9 > result.scores["majority class"]["accuracy"].value
+    assert result.scores["majority class"]["roc_auc"].value == 0.5
+    saved = read_run(write_run(result, tmp_path / "wine"))
+    said = saved.predict(table)
+    np.testing.assert_allclose(said.probabilities.sum(axis=1), 1)
+    assert np.mean(said.values == columns["kind"]) > 0.97
+    assert saved.evaluate(table)["accuracy"].value == np.mean(said.values == columns["kind"])
+    assert {path.suffix for path in saved.path.iterdir()} >= {".png"}
+    assert (saved.path / "roc.png").exists()
+    assert (saved.path / "confusion.png").exists()
+    assert (saved.path / "curves.png").exists()
+    other = Table({**columns, "kind": words(["class_9", *columns["kind"][1:]])}, "other.csv")
+    with pytest.raises(
+        ValueError, match="must be one of the classes 'class_0', 'class_1', 'class_2'; row 1 holds 'class_9'"
+    ):
+        saved.evaluate(other)
+
+
+@pytest.mark.slow
+def test_early_stopping_ends_the_history_and_the_run_reads_back(tmp_path, table):
+    result = fit_table(table, target="price", epochs=60, patience=3, hidden=(4,), progress=False, refit=False)
+    history = result.run.history["validation_loss"]
+    assert result.config.epochs == len(history) <= 60
+    assert result.fitted.run.best_epoch == int(np.argmin(history)) + 1
+    saved = read_run(write_run(result, tmp_path / "run"))
+    assert saved.history == result.run.history
+    assert "the model of 58 rows, which was scored" in saved.record["results"]["kept"]
+
+
+@pytest.mark.slow
+def test_a_ridge_of_classes_and_chronological_rows(tmp_path, table):
+    result = fit_table(table, target="town", time="day", model="ridge", epochs=20, progress=False)
+    assert result.fitted.strength in result.fitted.tried
+    saved = read_run(write_run(result, tmp_path / "run"))
+    assert saved.record["results"]["ridge"]["strength"] == result.fitted.strength
+    assert set(saved.predict(table).values) <= {"Bonn", "Jena", "Ulm"}
