@@ -6,8 +6,8 @@ import jax
 import numpy as np
 
 from chainrule.data.dataset import Dataset
-from chainrule.data.split import stratified_split
 from chainrule.data.packaged import read_table
+from chainrule.data.split import stratified_split
 
 __all__ = ["digits"]
 

@@ -8,8 +8,8 @@
     held_out = scaler.apply(params, test)   # nothing of the test rows has been looked at
     test = scaler.inverse(params, held_out)
 
-A transform holds settings alone, and is frozen; what it has learnt is a value that goes in and comes out, a pytree. So nothing
-of held-out data can leak into it: ``apply`` learns nothing.
+A transform holds settings alone, and is frozen; what it has learnt is a value that goes in and comes out, a pytree. So
+nothing of held-out data can leak into it: ``apply`` learns nothing.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ __all__ = ["Transform", "as_numbers", "namespace"]
 class Transform(ABC):
     """Settings of a transform of the columns of a matrix: subclasses are frozen dataclasses.
 
-    Matrices have a row an example and a column a feature, (n, columns): of floating-point numbers, NaN where one is missing, or
-    of categories, object, str or None. ``fit`` works on the host, in float64; ``apply`` and ``inverse`` of numbers work on the
-    host for NumPy's arrays, and for JAX's in a compiled program as well, in the dtype of the matrix.
+    Matrices have a row an example and a column a feature, (n, columns): of floating-point numbers, NaN where one is
+    missing, or of categories, object, str or None. ``fit`` works on the host, in float64; ``apply`` and ``inverse`` of
+    numbers work on the host for NumPy's arrays, and for JAX's in a compiled program as well, in the dtype of the matrix.
     """
 
     @abstractmethod
@@ -65,7 +65,7 @@ def as_numbers(where: str, x: Any, columns: int | None = None) -> Any:
     """Require a matrix of floating-point numbers, (n, columns); NaN stands for a missing one.
 
     Raises:
-        ValueError: for another dtype or shape, other columns than were fitted, no rows, or (on the host) infinity.
+        ValueError: for another dtype or shape, other columns than were fitted, or (on the host) infinity.
     """
     if not hasattr(x, "dtype") or not jnp.issubdtype(x.dtype, jnp.floating) or x.ndim != 2:
         raise ValueError(f"{where}: x must be of floating-point numbers (rows, columns), got {describe(x)}")
