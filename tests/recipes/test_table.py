@@ -196,7 +196,7 @@ def test_facts_say_what_is_learnt_from_what(table):
     assert said["data"] == "dirty.csv: 90 rows of 7 columns"
     assert said["task"] == "regression (the target holds numbers)"
     assert said["rows"] == "58 to train on, 14 to validate by, 18 to test on; by 'day', the latest last"
-    assert said["model"].startswith("mlp: chain(flatten, Dense(64), relu, Dense(1))")
+    assert said["model"].startswith("mlp: chain(flatten, Dense(16), relu, Dense(1))")
     assert "derived by hand" in said["gradients"]
     said = dict(facts(*plan_table(table, target="town", task="classification", model="ridge")))
     assert said["target"] == "'town', 3 classes: Bonn, Jena, Ulm"

@@ -99,7 +99,8 @@ def test_what_is_not_chosen_is_settled_by_the_rows():
     assert sizes[10**6].epochs * 10**6 / 1024 == pytest.approx(60_000, rel=0.05)
     assert settings("ridge").epochs == settings("linear").epochs == 1
     assert settings("ridge", "classification").epochs == 300
-    assert settings("mlp").hidden == (64,)
+    assert (sizes[20].hidden, sizes[20].learning_rate, sizes[20].weight_decay) == ((16,), 3e-3, 0.5)
+    assert (sizes[500].hidden, sizes[500].learning_rate, sizes[500].weight_decay) == ((64,), 1e-3, 0.1)
     assert settings("mlp", hidden=()).hidden == ()
 
 
@@ -123,7 +124,7 @@ def test_the_linear_model_that_is_compared_has_settings_of_its_own():
         ({"task": "ranking"}, "task must be 'regression' or 'classification'"),
         ({"scaling": "log"}, "scaling must be 'standard', 'min-max' or 'robust'"),
         ({"impute": "zero"}, "impute must be"),
-        ({"outliers": "drop"}, "outliers must be 'keep' or 'clip'"),
+        ({"outliers": "drop"}, "outliers must be 'clip' or 'keep'"),
         ({"hidden": (8, 0)}, "each width in hidden must be a positive integer, got 0"),
         ({"model": "linear"}, "hidden is for mlp, linear has no hidden layers"),
         ({"test_share": 0.7}, "test_share must be above 0 and at most 0.5, got 0.7"),

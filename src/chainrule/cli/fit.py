@@ -38,7 +38,7 @@ def _widths(ctx: click.Context, param: click.Parameter, value: str | None) -> tu
 @click.option("--model", type=click.Choice(MODELS), default="mlp", show_default=True, help="What is trained.")
 @click.option("--time", metavar="COLUMN", help="Dates or numbers: the latest rows are for the test. Else at random.")
 @click.option(
-    "--hidden", metavar="WIDTHS", callback=_widths, help="Of the MLP's hidden layers, as 64,32.  [default: 64]"
+    "--hidden", metavar="WIDTHS", callback=_widths, help="Of the MLP's hidden layers, as 64,32.  [default: 16 below 500 rows to train on, else 64]"
 )
 @click.option("--epochs", type=int, help="How often to go through the training rows at the most.")
 @click.option("--batch-size", type=int, help="Examples a step.")
@@ -48,7 +48,7 @@ def _widths(ctx: click.Context, param: click.Parameter, value: str | None) -> tu
     "--impute", type=click.Choice(IMPUTATIONS), default="median", show_default=True, help="What fills missing numbers."
 )
 @click.option(
-    "--outliers", type=click.Choice(OUTLIERS), default="keep", show_default=True, help="Of numbers: keep, or clip them."
+    "--outliers", type=click.Choice(OUTLIERS), default="clip", show_default=True, help="Of numbers: clip, or keep them."
 )
 @click.option("--drop", metavar="COLUMN", multiple=True, help="Leave a column out; any number of times.")
 @click.option(

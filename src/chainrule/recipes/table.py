@@ -53,6 +53,7 @@ Settings = TableConfig
 """The settings of this kind of recipe."""
 
 _NAMES_SHOWN = 8
+_OUTLIERS = {"keep": "", "clip": "; numbers more than 3 interquartile ranges beyond the quartiles are clipped to there"}
 
 
 def fit_table(
@@ -182,7 +183,7 @@ def facts(config: TableConfig, problem: Problem) -> list[tuple[str, str]]:
         ("data", f"{problem.source}: {len(problem):,} rows of {_counted(len(problem.uses), 'column')}{left_out}"),
         ("target", target),
         ("task", f"{problem.task} ({problem.task_why})"),
-        ("features", _counted(len(feature_names(problem.uses)), "column")),
+        ("features", _counted(len(feature_names(problem.uses)), "column") + _OUTLIERS[config.outliers]),
         (
             "rows",
             f"{len(rows.train):,} to train on, {len(rows.validation):,} to validate by, {len(rows.test):,} to test on; "

@@ -31,6 +31,7 @@ from chainrule.recipes.table_config import TableConfig
 
 __all__ = ["Preparation", "prepare"]
 
+_THRESHOLD = 3.0  # interquartile ranges, or deviations: beyond 1.5 there is real rain
 _NEIGHBOUR_ROWS = 2000  # that are kept to look for the nearest among
 _SCALERS = {"standard": StandardScaler, "min-max": MinMaxScaler, "robust": RobustScaler}
 
@@ -107,7 +108,7 @@ class Preparation:
 def prepare(config: TableConfig, table: Table) -> Preparation:
     """Learn from training rows how their columns become numbers.
 
-    Numbers, and dates as days: missing cells are filled in, outliers clipped if the settings say so, then they are
+    Numbers, and dates as days: missing cells are filled in, outliers clipped unless the settings say to keep them, then they are
     scaled. For the nearest neighbours they are scaled first, for otherwise the unit of a column would say how near it
     is; 2,000 rows at most are kept to look among. A column of 0 and 1 says where a number was missing, for each column
     in which one is. Categories are one-hot, the 100 most frequent of them; the others share a column.
@@ -147,7 +148,9 @@ def prepare(config: TableConfig, table: Table) -> Preparation:
 
 def _of_numbers(config: TableConfig, outliers: Any) -> Pipeline:
     scaler = _SCALERS[config.scaling]()
-    clipper: tuple[Transform, ...] = (OutlierClipper(method=outliers),) if config.outliers == "clip" else ()
+    clipper: tuple[Transform, ...] = ()
+    if config.outliers == "clip":
+        clipper = (OutlierClipper(method=outliers, threshold=_THRESHOLD),)
     if config.impute == "knn":
         return Pipeline((*clipper, scaler, NearestNeighborImputer(most=_NEIGHBOUR_ROWS)))
     imputer = MeanImputer() if config.impute == "mean" else MedianImputer()
