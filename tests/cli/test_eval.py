@@ -27,7 +27,7 @@ def test_scores_are_printed_with_their_intervals(run, towns, tmp_path):
     assert out.splitlines()[1] == "target  'town', classification"
     assert "20 rows of held.csv [95 %]" in out
     rows = {line.rsplit("  ", 1)[0].strip(): line.split()[-3:] for line in out.splitlines()[5:]}
-    assert rows["accuracy"] == ["1.0000", "[1.0000,", "1.0000]"]
+    assert rows["accuracy"] == ["1.000", "[1.000,", "1.000]"]
 
     code, out, _ = run("eval", folder, "held.csv", "--json")
     found = json.loads(out)
@@ -43,6 +43,17 @@ def test_what_the_rows_do_not_determine_is_null(run, towns, tmp_path):
     _, out, _ = run("eval", folder, "one.csv", "--json")
     assert json.loads(out)["scores"]["roc_auc"] is None
     assert "–" in run("eval", folder, "one.csv")[1].splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_one_row_is_scored_without_an_interval(run, towns, tmp_path):
+    folder, lines = towns
+    (tmp_path / "one.csv").write_text("\n".join(lines[:2]) + "\n")
+    _, out, _ = run("eval", folder, "one.csv")
+    assert "1 row of one.csv" in out
+    assert "1.00 [too few rows]" in out
+    found = json.loads(run("eval", folder, "one.csv", "--json")[1])
+    assert found["scores"]["accuracy"] == {"value": 1.0, "low": None, "high": None}
 
 
 @pytest.mark.slow

@@ -86,6 +86,15 @@ def test_from_a_file_to_predictions_and_scores(run, fails, file, tmp_path):
     assert "no such file" in fails("eval", folder, "none.csv")[1].lower()
 
 
+def test_a_backslash_and_a_t_are_a_tab(fails, run, tmp_path):
+    lines = ["a,b\ty", *(f"{i},1\t{i % 5}" for i in range(30))]  # found out, it would be the comma or nothing
+    (tmp_path / "tabs.txt").write_text("\n".join(lines) + "\n")
+    _, err = fails("fit", "tabs.txt", "--delimiter", r"\t", "--target", "z")
+    assert "no column 'z'; it has 'a,b', 'y'" in err
+    assert "delimiter must be one character" in fails("fit", "tabs.txt", "--delimiter", r"\n", "--target", "y")[1]
+    assert "above 0, at most 0.5" in " ".join(run("fit", "--help")[1].split())
+
+
 @pytest.mark.slow
 def test_classes_have_probabilities(run, file):
     code, out, err = run("fit", file, "--target", "kind", "--hidden", "8", "--epochs", "30", "--seed", "3")

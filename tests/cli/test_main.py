@@ -6,6 +6,7 @@ import sys
 import warnings
 
 import click
+import jax
 import pytest
 
 import chainrule
@@ -84,13 +85,53 @@ def test_expected_errors_are_one_line_and_1(fails, command, error, line):
     assert fails("predict") == (1, f"chainrule: error: {line}\n")
 
 
-def test_an_unexpected_error_is_not_hidden(command):
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (MemoryError(), "not enough memory"),
+        (MemoryError("Unable to allocate 3 TiB"), "not enough memory (Unable to allocate 3 TiB)"),
+        (
+            jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.\n  a stack"),
+            "not enough memory (RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.)",
+        ),
+    ],
+)
+def test_too_little_memory_is_one_line_and_1(fails, command, error, line):
     @command
     def predict():
-        raise TypeError("a mistake of ours")
+        raise error
 
-    with pytest.raises(TypeError, match="a mistake of ours"):
+    assert fails("predict") == (1, f"chainrule: error: {line}\n")
+
+
+@pytest.mark.parametrize(
+    "error", [TypeError("a mistake of ours"), jax.errors.JaxRuntimeError("INTERNAL: a mistake of ours")]
+)
+def test_an_unexpected_error_is_not_hidden(command, error):
+    @command
+    def predict():
+        raise error
+
+    with pytest.raises(type(error), match="a mistake of ours"):
         main(["predict"])
+
+
+@pytest.mark.parametrize("size", [10, 1_000_000])
+def test_a_reader_that_has_gone_is_no_error(size):
+    code = (
+        "import sys, click; from chainrule import cli\n"
+        "module = type(sys)('stand_in')\n"
+        f"module.predict = click.command('predict')(lambda: sys.stdout.write('x\\n' * {size}) and None)\n"
+        "sys.modules['stand_in'] = module; cli.COMMANDS['predict'] = 'stand_in'\n"
+        "sys.stdin.read(); sys.exit(cli.main(['predict']))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        process.stdout.close()
+        process.stdin.close()  # it begins when its reader has gone
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
 
 
 @pytest.mark.parametrize("by_environment", [False, True])

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 
 import jax
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn import datasets
 
@@ -146,6 +149,51 @@ def test_what_was_dropped_may_hold_anything(saved, tmp_path):
     assert len(saved.predict(tmp_path / "new.csv").values) == 31
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_what_the_model_does_not_use_may_hold_anything(saved, tmp_path, suffix):
+    rows = 21
+    used = {"x": [1.0] * rows, "gaps": [2.0] * rows, "town": ["Ulm"] * rows}
+    unused = {
+        "day": ["2023-02-30"] * rows,
+        "one": ["inf"] + ["1"] * 20,
+        "price": ["1"] * 20 + ["dear"],
+        "extra": ["1"] * 20 + ["abc"],
+        "more": ['"1,234"'] * rows,
+    }
+    path = tmp_path / f"new{suffix}"
+    if suffix == ".csv":
+        columns = used | unused
+        lines = [",".join(columns), *(",".join(map(str, cells)) for cells in zip(*columns.values(), strict=True))]
+        path.write_text("\n".join(lines) + "\n")
+    else:
+        pa = pytest.importorskip("pyarrow")
+        import pyarrow.parquet
+
+        odd = {"day": [[1]] * rows, "one": [float("inf")] * rows, "price": [b"u"] * rows, "extra": [{"a": 1}] * rows}
+        pyarrow.parquet.write_table(pa.table(used | odd | {"more": ["x"] * rows}), path)
+    with pytest.warns(UserWarning, match="trained without: 'extra', 'more'$"):
+        said = saved.predict(path).values
+    alone = Table({"x": np.ones(1), "gaps": np.full(1, 2.0), "town": words(["Ulm"])})
+    np.testing.assert_allclose(said, saved.predict(alone).values[0])
+    if suffix == ".csv":  # the target is needed for scores, and is judged there
+        with pytest.raises(ValueError, match="line 22: column 'price' must be of numbers, got 'dear'"):
+            saved.evaluate(path)
+
+
+def test_a_number_that_is_too_large_is_named(saved, table, tmp_path, monkeypatch):
+    kept = prepare(saved.config.changed(outliers="keep"), table.select(["x", "gaps", "town"]))
+    monkeypatch.setitem(saved.__dict__, "preparation", kept)
+    (tmp_path / "new.csv").write_text("x,gaps,town\n1,2,Ulm\n1,-1e300,Ulm\n")
+    with pytest.raises(ValueError, match=r"^new\.csv: column 'gaps': .* made of -1e\+300, in row 2$"):
+        saved.predict(tmp_path / "new.csv")
+
+
+def test_words_for_missing_targets_are_said(saved, tmp_path):
+    (tmp_path / "new.csv").write_text("x,gaps,town,price\n" + "1,2,Ulm,20\n2,3,Ulm,25\n" * 3 + "1,2,Ulm,NA\n")
+    with pytest.warns(UserWarning, match="1 row without a target left out; for a missing target stood 'NA', or"):
+        saved.evaluate(tmp_path / "new.csv")
+
+
 def test_unseen_categories_count_as_none_and_are_counted(saved, table):
     x = table["x"][:4]
     new = Table({"x": x, "gaps": x, "town": words(["Ulm", "Rom", None, "Oslo"])}, "new.csv")
@@ -164,7 +212,7 @@ def test_rows_without_a_target_are_not_scored(saved, table):
     price = table["price"].copy()
     price[:5] = np.nan
     some = Table({**table.columns, "price": price}, "some.csv")
-    with pytest.warns(UserWarning, match=r"some\.csv: 5 rows without a target are left out"):
+    with pytest.warns(UserWarning, match=r"some\.csv: 5 rows without a target left out"):
         found = saved.evaluate(some)
     assert found == saved.evaluate(table.rows(np.arange(5, 90)))
     with pytest.raises(ValueError, match="the target 'price' is missing in all 90 rows"):
@@ -250,11 +298,74 @@ def test_a_column_that_is_empty_in_the_training_rows_is_left_out_with_a_warning(
         ({"seed": -1}, "seed must be a whole number"),
         ({"model": "forest"}, "model must be"),
         ({"batch_size": 0}, "batch_size must be a positive integer"),
+        ({"drop": None}, "drop must be a list of words, got None"),
+        ({"categorical": [3]}, r"categorical must be a list of words, got \[3\]"),
+        ({"hidden": 8}, r"hidden must be a list of widths such as \(64, 32\), got 8"),
+        ({"target": None}, "target must be the name of a column, got None"),
+        ({"time": 3}, "time must be the name of a column, got 3"),
+        ({"layers": 3}, "there is no option 'layers'; there are .*hidden, impute, "),
     ],
 )
 def test_choices_that_cannot_be_are_refused_before_anything_is_read(choices, message):
     with pytest.raises(ValueError, match=message):
-        plan_table("there is no such file.csv", target="price", **choices)
+        plan_table("there is no such file.csv", **{"target": "price"} | choices)
+
+
+@pytest.mark.parametrize("table", [None, pd.DataFrame({"x": [1.0]}), 3])
+def test_what_is_no_table_is_refused(table):
+    with pytest.raises(ValueError, match=f"must be a Table or the path of a file, got {type(table).__name__}"):
+        fit_table(table, target="x")
+
+
+def test_a_network_that_no_memory_holds_is_refused(table):
+    with pytest.raises(ValueError, match="hidden must leave at most 2,147,483,648 parameters"):
+        fit_table(table, target="price", hidden=[100_000, 100_000])
+
+
+def edited(folder, path, change):
+    """A run folder whose config.json was changed, its checksum with it."""
+    shutil.copytree(folder, path)
+    record = json.loads((path / "config.json").read_text())
+    change(record)
+    text = json.dumps(record).encode()
+    (path / "config.json").write_bytes(text)
+    sums = [line.split() for line in (path / "SHA256SUMS").read_text().splitlines()]
+    new = {"config.json": hashlib.sha256(text).hexdigest()}
+    (path / "SHA256SUMS").write_text("".join(f"{new.get(name, each)}  {name}\n" for each, name in sums))
+    return path
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda record: record["config"].update(target=None),
+        lambda record: record["config"].update(target="gaps"),
+        lambda record: record["config"].update(drop=None),
+        lambda record: record["data"].pop("columns"),
+        lambda record: record["data"].update(columns=[]),
+        lambda record: record["data"].update(columns=[{"name": "x"}]),
+        lambda record: record["data"]["columns"].append(record["data"]["columns"][1]),
+        lambda record: record["data"].update(columns=3),
+        lambda record: record["data"].update(target_scale=None),
+        lambda record: record["data"].update(target_scale={"mean": None, "deviation": 1.0}),
+        lambda record: record["data"].update(classes=["a", "b"]),
+        lambda record: record["config"].update(task="classification"),
+        lambda record: record.update(data=[]),
+    ],
+)
+def test_a_record_that_was_changed_is_named(saved, tmp_path, change):
+    assert edited(saved.path, tmp_path / "same", lambda record: None).is_dir()
+    read_run(tmp_path / "same", "table")
+    with pytest.raises(ValueError, match=r"config\.json: not the settings of a run: "):
+        read_run(edited(saved.path, tmp_path / "changed", change), "table")
+
+
+def test_a_class_of_the_latest_rows_alone_is_warned_of():
+    kind = words(["a", "b"] * 24 + ["c"] * 6)
+    table = Table({"x": np.arange(54.0) % 7, "at": np.arange(54.0), "kind": kind}, "late.csv")
+    message = r"late\.csv: no row to train on is of 1 class that later rows hold: 'c'; the"
+    with pytest.warns(UserWarning, match=message), pytest.raises(ValueError, match="hidden must leave"):
+        fit_table(table, target="kind", time="at", hidden=[100_000, 100_000])  # nothing is trained
 
 
 @pytest.mark.slow

@@ -87,6 +87,53 @@ def test_rows_without_a_target_are_left_out_and_counted():
     np.testing.assert_array_equal(problem.features["x"], np.linspace(0, 1, 40)[7:])
 
 
+def test_no_class_is_taken_for_missing_without_a_word(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("x,t\n" + "".join(f"{i},{['none', 'mild', '-', 'NA', ''][i % 5]}\n" for i in range(50)))
+    problem = read_problem(path, target="t")
+    assert problem.classes == ("-", "mild", "none")
+    assert (problem.without_target, problem.words_without_target) == (20, ("NA",))
+    assert problem.uses[1].use == "target, missing where 'NA'"
+    problem = read_problem(path, target="t", missing=["-", ""])
+    assert problem.classes == ("NA", "mild", "none")
+    assert problem.words_without_target == ("-",)
+    assert read_problem(path, target="x").words_without_target == ()
+
+
+@pytest.mark.parametrize("name", ["c", "it's", 'a "b" c', "two words"])
+def test_what_is_wrong_with_a_column_is_said_with_the_arguments_of_fit_table(name, tmp_path):
+    path = tmp_path / "t.csv"
+    quoted = '"' + name.replace('"', '""') + '"'
+    path.write_text(f"x,{quoted}\n" + "".join(f"{i},{i}\n" for i in range(20)) + "20,abc\n")
+    with pytest.raises(ValueError, match="categorical=") as refused:
+        read_problem(path, target="x")
+    said = str(refused.value)
+    assert f"(in Python categorical=[{name!r}]); if it is not needed, --drop " in said
+    assert said.endswith(f"(in Python drop=[{name!r}])")
+    assert "kinds" not in said
+    assert len(read_problem(path, target="x", categorical=[name])) == 21
+    with pytest.raises(ValueError, match="categorical=") as refused:
+        read_problem(path, target=name)
+    assert "drop" not in str(refused.value)
+    path.write_text(f"x,z,{quoted}\n" + "".join(f"{i},{i},{i}\n" for i in range(20)) + "20,20,inf\n")
+    with pytest.raises(ValueError, match="must be of finite numbers, got 'inf'; if it is not needed, --drop"):
+        read_problem(path, target="x")
+    assert len(read_problem(path, target="x", drop=[name])) == 21
+
+
+def test_a_dropped_column_of_parquet_may_be_of_any_type(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet
+
+    path = tmp_path / "t.parquet"
+    pyarrow.parquet.write_table(pa.table({"x": range(20), "y": range(20), "l": [[i] for i in range(20)]}), path)
+    with pytest.raises(
+        ValueError, match=r"column 'l' must be of numbers, .* got list.*; if it is not needed, --drop l"
+    ):
+        read_problem(path, target="y")
+    assert read_problem(path, target="y", drop=["l"]).features.names == ("x",)
+
+
 def test_columns_of_categories_may_look_like_numbers():
     problem = read_problem(table(code=np.arange(40.0) % 4), target="y", categorical=["code"])
     assert problem.features["code"].tolist()[:5] == ["0", "1", "2", "3", "0"]

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from chainrule.data.tables import Table
 from chainrule.recipes.table_problem import Problem
-from chainrule.recipes.table_split import split_rows
+from chainrule.recipes.table_split import split_rows, unseen_classes
 
 
 def problem(y, time=None):
     classes = () if y.dtype.kind == "f" else tuple(map(str, range(int(y.max()) + 1)))
     task = "classification" if classes else "regression"
-    return Problem(Table({"x": np.zeros(len(y))}), (), "y", task, "", y, classes, time, 0, "t.csv")
+    return Problem(Table({"x": np.zeros(len(y))}), (), "y", task, "", y, classes, time, 0, (), "t.csv")
 
 
 def test_shares_of_numbers():
@@ -55,3 +55,15 @@ def test_a_time_that_stands_still_is_refused():
         split_rows(problem(np.arange(20.0), np.ones(20)), 0.2, seed=0)
     with pytest.raises(ValueError, match="the time has too few distinct values"):
         split_rows(problem(np.arange(20.0), np.repeat([0.0, 1.0], 10)), 0.2, seed=0)
+
+
+def test_a_class_that_only_the_latest_rows_hold_is_named():
+    labels = np.tile([0, 1], 25).astype(np.int32)
+    late = np.where(np.arange(50) >= 45, 2, labels).astype(np.int32)
+    for y, names in ((labels, []), (late, ["2"])):
+        given = problem(y, np.arange(50.0))
+        assert unseen_classes(given, split_rows(given, 0.2, seed=0)) == names
+    at_random = problem(late)
+    assert unseen_classes(at_random, split_rows(at_random, 0.2, seed=0)) == []
+    numbers = problem(np.arange(50.0), np.arange(50.0))
+    assert unseen_classes(numbers, split_rows(numbers, 0.2, seed=0)) == []

@@ -4,13 +4,15 @@ A command is one file of this folder; ``COMMANDS`` names it, and it is imported 
 imports JAX, so that help comes at once; commands import what they need when they run.
 
 Whatever goes wrong in an expected way ends in one line on the standard error and a non-zero exit status: 2 for a command
-that was typed wrongly, 1 for everything else, 130 after Ctrl-C.
+that was typed wrongly, 1 for everything else, 130 after Ctrl-C. Where who reads the output has gone (``| head -1``),
+nothing is said, and the status is 141.
 """
 
 from __future__ import annotations
 
 import gc
 import importlib
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -36,7 +38,7 @@ COMMANDS = {
 }
 """The module of every command; each defines a click command of the command's name."""
 
-_WRONG_COMMAND, _FAILED, _INTERRUPTED = 2, 1, 130
+_WRONG_COMMAND, _FAILED, _INTERRUPTED, _NO_READER = 2, 1, 130, 141
 
 
 @dataclass
@@ -107,20 +109,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warnings.showwarning = _show_warning
             with program.make_context("chainrule", words or ["--help"], obj=settings) as context:
                 program.invoke(context)
+        sys.stdout.flush()
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("chainrule: interrupted", err=True)
         return _INTERRUPTED
-    except (click.ClickException, ValueError, OSError, ModuleNotFoundError) as error:
-        if settings.traceback:
+    except BrokenPipeError:
+        _close_pipes()
+        return _NO_READER
+    except Exception as error:
+        if settings.traceback or not _is_expected(error):
             raise
         click.echo(f"chainrule: error: {_one_line(error)}", err=True)
         return _WRONG_COMMAND if isinstance(error, click.UsageError) else _FAILED
     return 0
 
 
+def _is_expected(error: Exception) -> bool:
+    """Whether an error is one of the user's input or machine, and none of the program."""
+    return isinstance(error, (click.ClickException, ValueError, OSError, ModuleNotFoundError)) or _is_of_memory(error)
+
+
+def _is_of_memory(error: Exception) -> bool:
+    """Whether there was not enough memory, for Python or for JAX, whose class is known by its name alone."""
+    of_jax = any(each.__name__ in ("JaxRuntimeError", "XlaRuntimeError") for each in type(error).__mro__)
+    words = str(error).lower()
+    return isinstance(error, MemoryError) or (of_jax and ("resource_exhausted" in words or "out of memory" in words))
+
+
+def _close_pipes() -> None:
+    """Send what is left to be written nowhere, so that Python does not fail at its end on a pipe without a reader."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+
+
 def _one_line(error: Exception) -> str:
+    if _is_of_memory(error):
+        lines = str(error).strip().splitlines()
+        return " ".join(["not enough memory", *([f"({lines[0].strip()})"] if lines else [])])
     if isinstance(error, click.UsageError) and error.ctx is not None:
         message = f"{error.format_message()} See '{error.ctx.command_path} --help'."
     elif isinstance(error, click.ClickException):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chainrule.cli.fit import delimiter_of
 from chainrule.cli.report import facts, table
 
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ __all__ = ["eval"]
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("path", metavar="TABLE", type=click.Path(path_type=Path))
 @click.option(
-    "--delimiter", metavar="C", help="Between the cells of the file. As when the model was trained unless given."
+    "--delimiter",
+    metavar="C",
+    callback=delimiter_of,
+    help=r"Between the cells of the file; \t is a tab. As when the model was trained unless given.",
 )
 @click.option("--encoding", metavar="NAME", help="Of the file. As when the model was trained unless given.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
@@ -29,7 +33,8 @@ def eval(settings: Settings, run: Path, path: Path, delimiter: str | None, encod
     """Score a model of a table on other rows.
 
     RUN is the folder of a run, as `chainrule fit` wrote it. TABLE holds the columns that the model was trained on, in
-    any order, and the target. Each score has its interval of 95 per cent, by the bootstrap over the rows.
+    any order, and the target. Each score has its interval of 95 per cent, by the bootstrap over the rows; too few
+    rows, or too few of a class, have none.
     """
     from chainrule.recipes import read_run
     from chainrule.recipes.table_result import score_table
@@ -47,4 +52,8 @@ def eval(settings: Settings, run: Path, path: Path, delimiter: str | None, encod
         return
     facts([("model", f"{config.model} of {run}"), ("target", f"{config.target!r}, {config.task}")])
     click.echo()
-    table(*score_table({config.model: scores}, f"{rows:,} rows of {path.name} [95 %]", config.task))
+    table(
+        *score_table(
+            {config.model: scores}, f"{rows:,} row{'s' if rows != 1 else ''} of {path.name} [95 %]", config.task
+        )
+    )

@@ -31,6 +31,11 @@ def _widths(ctx: click.Context, param: click.Parameter, value: str | None) -> tu
     return tuple(map(int, words))
 
 
+def delimiter_of(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    r"""Read ``\t``, as a shell hands it over, as a tab."""
+    return "\t" if value == r"\t" else value
+
+
 @click.command()
 @click.argument("path", metavar="TABLE", type=click.Path(path_type=Path))
 @click.option("--target", metavar="COLUMN", required=True, help="The column to predict.")
@@ -38,7 +43,10 @@ def _widths(ctx: click.Context, param: click.Parameter, value: str | None) -> tu
 @click.option("--model", type=click.Choice(MODELS), default="mlp", show_default=True, help="What is trained.")
 @click.option("--time", metavar="COLUMN", help="Dates or numbers: the latest rows are for the test. Else at random.")
 @click.option(
-    "--hidden", metavar="WIDTHS", callback=_widths, help="Of the MLP's hidden layers, as 64,32.  [default: 16 below 500 rows to train on, else 64]"
+    "--hidden",
+    metavar="WIDTHS",
+    callback=_widths,
+    help="Of the MLP's hidden layers, as 64,32.  [default: 16 below 500 rows to train on, else 64]",
 )
 @click.option("--epochs", type=int, help="How often to go through the training rows at the most.")
 @click.option("--batch-size", type=int, help="Examples a step.")
@@ -54,7 +62,12 @@ def _widths(ctx: click.Context, param: click.Parameter, value: str | None) -> tu
 @click.option(
     "--categorical", metavar="COLUMN", multiple=True, help="A column of categories that look like numbers; likewise."
 )
-@click.option("--delimiter", metavar="C", help="Between the cells of the file. Found out unless given.")
+@click.option(
+    "--delimiter",
+    metavar="C",
+    callback=delimiter_of,
+    help=r"Between the cells of the file; \t is a tab. Found out unless given.",
+)
 @click.option("--encoding", metavar="NAME", help="Of the file, such as cp1252.  [default: UTF-8]")
 @click.option(
     "--missing", metavar="WORD", multiple=True, help="What stands for a missing cell, in place of NA, null, ..."
@@ -64,7 +77,7 @@ def _widths(ctx: click.Context, param: click.Parameter, value: str | None) -> tu
     type=float,
     default=0.2,
     show_default=True,
-    help="The share of rows to test on; then to validate by.",
+    help="The share of rows to test on; of the rest, to validate by: above 0, at most 0.5.",
 )
 @click.option("--no-refit", is_flag=True, help="Keep the model that was scored; do not fit it again to all rows.")
 @click.option(

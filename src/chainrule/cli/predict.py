@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chainrule.cli.fit import delimiter_of
 from chainrule.cli.report import facts, table
 
 if TYPE_CHECKING:
@@ -35,7 +36,10 @@ _KINDS = ("images", "table")
     help="Of a table: the file to write, which must not exist. [default: the standard output]",
 )
 @click.option(
-    "--delimiter", metavar="C", help="Of a table: between its cells. As when the model was trained unless given."
+    "--delimiter",
+    metavar="C",
+    callback=delimiter_of,
+    help=r"Of a table: between its cells; \t is a tab. As when the model was trained unless given.",
 )
 @click.option("--encoding", metavar="NAME", help="Of a table. As when the model was trained unless given.")
 @click.pass_obj

@@ -16,7 +16,11 @@ that one is kept.
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
+import math
 import os
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,7 +29,7 @@ import numpy as np
 from chainrule.data.tables import Table
 from chainrule.layer import Layer
 from chainrule.recipes import training
-from chainrule.recipes.table_columns import feature_names
+from chainrule.recipes.table_columns import ColumnUse, feature_names
 from chainrule.recipes.table_config import TableConfig, require_test_share, settled
 from chainrule.recipes.table_importance import MOST_ROWS, Importance, permutation_importance
 from chainrule.recipes.table_models import Fitted, build_model, fit_model, linear_settings, outputs_of, refit_model
@@ -34,7 +38,7 @@ from chainrule.recipes.table_problem import Problem, read_problem
 from chainrule.recipes.table_result import TableResult
 from chainrule.recipes.table_saved import Predictions, Saved
 from chainrule.recipes.table_scores import TableScores, classification_scores, log_loss, regression_scores
-from chainrule.recipes.table_split import split_rows
+from chainrule.recipes.table_split import split_rows, unseen_classes
 from chainrule.recipes.table_target import TargetScale, probabilities_of
 
 __all__ = [
@@ -53,6 +57,8 @@ Settings = TableConfig
 """The settings of this kind of recipe."""
 
 _NAMES_SHOWN = 8
+_MOST_PARAMETERS = 2**31
+_OPTIONS = {field.name for field in dataclasses.fields(TableConfig)} - {"data"}
 _OUTLIERS = {"keep": "", "clip": "; numbers more than 3 interquartile ranges beyond the quartiles are clipped to there"}
 
 
@@ -125,9 +131,21 @@ def plan_table(
             take.
         OSError: for a file that cannot be read.
     """
-    for what, names in (("drop", drop), ("categorical", categorical), ("missing", missing)):
+    if not isinstance(table, (Table, str, os.PathLike)):
+        raise ValueError(f"table must be a Table or the path of a file, got {type(table).__name__}")
+    if unknown := sorted(set(choices) - _OPTIONS):
+        raise ValueError(f"there is no option {unknown[0]!r}; there are {', '.join(sorted(_OPTIONS))}")
+    for what, name in (("target", target), *((("time", time),) if time is not None else ())):
+        if not isinstance(name, str):
+            raise ValueError(f"{what} must be the name of a column, got {name!r}")
+    for what, names in (("drop", drop), ("categorical", categorical), ("missing", () if missing is None else missing)):
         if isinstance(names, str):
             raise ValueError(f"{what} must be a list of words, got the word {names!r}: write [{names!r}]")
+        if not isinstance(names, (list, tuple)) or not all(isinstance(each, str) for each in names):
+            raise ValueError(f"{what} must be a list of words, got {names!r}")
+    hidden = choices.get("hidden")
+    if hidden is not None and not isinstance(hidden, (list, tuple)):
+        raise ValueError(f"hidden must be a list of widths such as (64, 32), got {hidden!r}")
     require_test_share(test_share)
     settings: dict[str, Any] = {
         "target": target,
@@ -168,6 +186,8 @@ def facts(config: TableConfig, problem: Problem) -> list[tuple[str, str]]:
     """Say what will be learnt from what, line by line."""
     rows = split_rows(problem, config.test_share, seed=config.seed)
     left_out = f", {problem.without_target:,} more without a target are left out" if problem.without_target else ""
+    if problem.words_without_target:
+        left_out += f" (there stood {', '.join(map(repr, problem.words_without_target))}, or nothing)"
     how = "at random" if problem.task == "regression" else "at random, each class in proportion"
     if config.time is not None:
         how = f"by {config.time!r}, the latest last"
@@ -201,7 +221,15 @@ def run(config: TableConfig, problem: Problem, *, progress: bool | None = None) 
         ValueError: when a part of the split cannot be learnt from, and when the loss does not stay finite.
     """
     rows = split_rows(problem, config.test_share, seed=config.seed)
+    if unseen := unseen_classes(problem, rows):
+        shown = ", ".join(map(repr, unseen[:_NAMES_SHOWN])) + (", ..." if len(unseen) > _NAMES_SHOWN else "")
+        warnings.warn(
+            f"{problem.source}: no row to train on is of {_counted(len(unseen), 'class')} that later rows hold: {shown}; "
+            "the model that is scored cannot know it",
+            stacklevel=2,
+        )
     first = _Learnt.of(config, problem, rows.train)
+    _require_size(config, len(first.preparation.names()), first.outputs)
     data = first.data(problem, rows.train)
     validation = first.data(problem, rows.validation)
     fitted = fit_model(config, first.outputs, data, validation, progress=progress)
@@ -247,7 +275,23 @@ def run(config: TableConfig, problem: Problem, *, progress: bool | None = None) 
 
 
 def rebuild(config: TableConfig, record: dict[str, Any]) -> Layer:
-    """Build the network of a run from its settings and what was recorded of its table."""
+    """Build the network of a run from its settings and what was recorded of its table.
+
+    Raises:
+        KeyError, TypeError, ValueError: for a record that is not that of a table: by these ``read_run`` names its file.
+    """
+    columns, classes, scale = record["columns"], record["classes"], record["target_scale"]
+    uses = [ColumnUse(**column) for column in columns]
+    targets = [use.name for use in uses if use.role == "target"]
+    if not isinstance(config.target, str) or targets != [config.target]:
+        raise ValueError(f"the target is {config.target!r}, and the columns that are one are {targets}")
+    if not all(isinstance(use.name, str) for use in uses) or len({use.name for use in uses}) != len(uses):
+        raise ValueError("the names of the columns must be words, each of them once")
+    if config.task == "classification":
+        if not isinstance(classes, list) or len(classes) < 2 or not all(isinstance(name, str) for name in classes):
+            raise ValueError(f"classes must be two words or more, got {classes!r}")
+    elif classes or not all(math.isfinite(scale[name]) for name in ("mean", "deviation")):
+        raise ValueError(f"a regression has no classes, and a scale of finite numbers, got {classes!r} and {scale!r}")
     return build_model(config, len(record["classes"]) or 1)
 
 
@@ -296,8 +340,16 @@ class _Learnt:
         return permutation_importance(names, self.preparation.owners(), x, error, seed=seed)
 
 
+def _require_size(config: TableConfig, features: int, outputs: int) -> None:
+    """Refuse a network that no memory holds, before a part of it is made."""
+    widths = (features, *config.hidden, outputs)
+    size = sum((before + 1) * after for before, after in itertools.pairwise(widths))
+    if size > _MOST_PARAMETERS:
+        raise ValueError(f"hidden must leave at most {_MOST_PARAMETERS:,} parameters, {config.hidden} has {size:,}")
+
+
 def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s' if number != 1 else ''}"
+    return f"{number:,} {what}{'' if number == 1 else 'es' if what.endswith('s') else 's'}"
 
 
 def _of_rows(problem: Problem, rows: np.ndarray) -> Table:

@@ -77,6 +77,9 @@ def decide_uses(
     for column in summarise(table):
         role, use = _role_and_use(column, rows, target=target, time=time, drop=drop, impute=impute)
         kind = "not looked at" if column.name in drop else column.kind
+        words = table.missing_words.get(column.name)
+        if column.name == target and words:
+            use += f", missing where {', '.join(map(repr, words))}"
         if column.note:
             use += f" ({column.note})"
         uses.append(ColumnUse(column.name, kind, int(column.missing), int(column.distinct), role, use))

@@ -108,10 +108,10 @@ class Preparation:
 def prepare(config: TableConfig, table: Table) -> Preparation:
     """Learn from training rows how their columns become numbers.
 
-    Numbers, and dates as days: missing cells are filled in, outliers clipped unless the settings say to keep them, then they are
-    scaled. For the nearest neighbours they are scaled first, for otherwise the unit of a column would say how near it
-    is; 2,000 rows at most are kept to look among. A column of 0 and 1 says where a number was missing, for each column
-    in which one is. Categories are one-hot, the 100 most frequent of them; the others share a column.
+    Numbers, and dates as days: missing cells are filled in, outliers clipped unless the settings say to keep them, then
+    they are scaled. For the nearest neighbours they are scaled first, for otherwise the unit of a column would say how
+    near it is; 2,000 rows at most are kept to look among. A column of 0 and 1 says where a number was missing, for each
+    column in which one is. Categories are one-hot, the 100 most frequent of them; the others share a column.
 
     A column without a single value in these rows is left out, with a warning.
 

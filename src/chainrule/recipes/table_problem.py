@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.data.tables import Table, read_table
+from chainrule.data.tables import Kind, Table, read_table
 from chainrule.recipes.config import require_choice
 from chainrule.recipes.table_columns import ColumnUse, as_categories, decide_uses, feature_names, written_number
 from chainrule.recipes.table_config import TASKS
@@ -19,6 +22,7 @@ __all__ = ["Problem", "as_table", "read_problem"]
 
 _FEWEST_ROWS = 10
 _FEWEST_OF_A_CLASS = 3  # one each to train on, to validate and to test
+_COLUMN = re.compile(r"""column ('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*") (?:must be|has|holds) """)
 _MOST_LABELS = 20  # distinct whole numbers that are taken for labels
 
 
@@ -36,6 +40,7 @@ class Problem:
         classes: the names of the classes, in the order of the labels; none for a regression.
         time: float64[n] or datetime64[s][n], by which the rows are split, or None.
         without_target: how many rows were left out, their target being missing.
+        words_without_target: the words that stood there, of the cells that were not empty.
         source: the name of the file.
     """
 
@@ -48,6 +53,7 @@ class Problem:
     classes: tuple[str, ...]
     time: np.ndarray | None
     without_target: int
+    words_without_target: tuple[str, ...]
     source: str
 
     def __len__(self) -> int:
@@ -61,8 +67,11 @@ def as_table(
     encoding: str | None = None,
     missing: Sequence[str] | None = None,
     kinds: dict[str, Any] | None = None,
+    rest: Kind | None = None,
 ) -> Table:
     """Read a file of a table; a table is returned as it is, but for the columns that are to be categories.
+
+    ``rest`` is what the columns of a file are read as that ``kinds`` does not name; None: what they are found to be.
 
     Raises:
         ValueError: for a file that is no table, and an argument that is neither.
@@ -72,10 +81,11 @@ def as_table(
         wanted = [name for name, kind in (kinds or {}).items() if kind == "category"]
         source.require(*wanted)
         columns = {name: as_categories(c) if name in wanted else c for name, c in source.columns.items()}
-        return Table(columns, source.source)
+        return Table(columns, source.source, source.notes, source.missing_words)
     if not isinstance(source, (str, os.PathLike)):
         raise ValueError(f"table must be a Table or the path of a file, got {type(source).__name__}")
-    options: dict[str, Any] = {"delimiter": delimiter, "encoding": encoding, "missing": missing, "kinds": kinds or None}
+    options: dict[str, Any] = {"delimiter": delimiter, "encoding": encoding, "missing": missing}
+    options |= {"kinds": kinds or None, "rest": rest}
     try:
         return read_table(Path(source), **{name: value for name, value in options.items() if value is not None})
     except ValueError as error:
@@ -121,7 +131,10 @@ def read_problem(
         require_choice("task", task, TASKS)
     # A column that is not looked at is read as text: whatever is in it, nothing is wrong with it.
     kinds = dict.fromkeys([*drop, *categorical], "category")
-    table = as_table(source, delimiter=delimiter, encoding=encoding, missing=missing, kinds=kinds)
+    try:
+        table = as_table(source, delimiter=delimiter, encoding=encoding, missing=missing, kinds=kinds)
+    except ValueError as error:
+        raise ValueError(_with_the_ways_out(str(error), (target, time))) from error
     table.require(target, *([] if time is None else [time]), *drop, *categorical)
     _require_distinct_roles(target, time, drop)
     has_target = ~table.missing(target)
@@ -135,6 +148,7 @@ def read_problem(
         raise ValueError(f"{table.source}: at least {_FEWEST_ROWS} rows with a target are needed, got {has}")
     task, why = _task(table, target, task)
     y, classes = _labels(table, target) if task == "classification" else (_numbers(table, target), ())
+    words = table.missing_words.get(target, ()) if left_out else ()
     uses = decide_uses(table, target=target, time=time, drop=drop, impute=impute)
     return Problem(
         features=table.select(feature_names(uses)),
@@ -146,8 +160,19 @@ def read_problem(
         classes=classes,
         time=None if time is None else _times(table, time),
         without_target=left_out,
+        words_without_target=words,
         source=table.source,
     )
+
+
+def _with_the_ways_out(message: str, needed: Sequence[str | None]) -> str:
+    """Say what is wrong with a column in the arguments that there are here: categorical, not kinds; and drop."""
+    message = re.sub(r"\(in Python kinds=\{(.+): 'category'\}\)", r"(in Python categorical=[\1])", message)
+    found = _COLUMN.search(message)
+    name = ast.literal_eval(found[1]) if found else None
+    if name is None or name in needed:
+        return message
+    return f"{message}; if it is not needed, --drop {shlex.quote(name)} (in Python drop=[{name!r}])"
 
 
 def _require_distinct_roles(target: str, time: str | None, drop: Sequence[str]) -> None:

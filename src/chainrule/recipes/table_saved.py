@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -81,7 +82,7 @@ class Saved(SavedRun):
 
         Words for missing cells, and which columns hold categories, are as when the model was trained; so are the
         delimiter and the encoding where they were given then. Columns that were not there then are not used, with a
-        warning.
+        warning; whatever is in columns that are not used, nothing is wrong with it.
 
         Args:
             source: the table, or the path of its file.
@@ -96,8 +97,6 @@ class Saved(SavedRun):
         """
         kinds = {use.name: use.kind for use in self.uses}
         needed = [*feature_names(self.uses), *([self.config.target] if target else [])]
-        # What is not looked at is read as text, so that nothing can be wrong with it; but it need not be there.
-        unread = [*self.config.drop, *([] if target else [self.config.target])]
         options: dict[str, Any] = {"missing": self.config.missing}
         if not isinstance(source, Table) and Path(source).suffix.lower() not in (".parquet", ".pq"):
             options |= {"delimiter": delimiter or self.config.delimiter, "encoding": encoding or self.config.encoding}
@@ -105,8 +104,8 @@ class Saved(SavedRun):
         if isinstance(source, Table):
             source.require(*needed)
             table = as_table(source, kinds={name: kind for name, kind in wanted.items() if kind == "category"})
-        else:
-            table = _read(source, wanted, unread, options)
+        else:  # what the model does not need is read as text, so that nothing can be wrong with it
+            table = as_table(source, kinds=wanted, rest="category", **options)
         extra = [name for name in table.names if name not in kinds]
         if extra:
             shown = ", ".join(map(repr, extra[:_SHOWN])) + (
@@ -160,7 +159,12 @@ class Saved(SavedRun):
         if left_out == len(table):
             raise ValueError(f"{table.source}: the target {target!r} is missing in all {left_out} rows")
         if left_out:
-            warnings.warn(f"{table.source}: {left_out} rows without a target are left out", stacklevel=2)
+            words = ", ".join(map(repr, table.missing_words.get(target, ())))
+            warnings.warn(
+                f"{table.source}: {left_out} row{'s' if left_out > 1 else ''} without a target left out"
+                + (f"; for a missing target stood {words}, or an empty cell" if words else ""),
+                stacklevel=2,
+            )
         name = self.config.model
         if self.config.task == "regression":
             truth = table[target][~missing]
@@ -187,6 +191,15 @@ class Saved(SavedRun):
                 )
         return np.array([known[name] for name in names], dtype=np.int32)[places]
 
+    def _inputs(self, table: Table) -> np.ndarray:
+        """The rows as the network takes them; what is wrong with one is said with its row as people count, from 1."""
+        try:
+            return self.preparation.apply(table)
+        except ValueError as error:
+            said = str(error).removeprefix("ByColumn.apply: ")
+            said = re.sub(r"in row (\d+), counted from 0", lambda row: f"in row {int(row[1]) + 1}", said)
+            raise ValueError(said) from error
+
     def _predictions(self, table: Table) -> Predictions:
         if not len(table):
             raise ValueError(f"{table.source}: there must be at least one row, got none")
@@ -201,7 +214,7 @@ class Saved(SavedRun):
                 stacklevel=3,
             )
         with np.errstate(over="ignore", invalid="ignore"):
-            outputs = outputs_of(self, self.preparation.apply(table))
+            outputs = outputs_of(self, self._inputs(table))
         if not np.isfinite(outputs).all():
             row = int(np.argmin(np.isfinite(outputs).all(axis=1)))
             raise ValueError(
@@ -213,15 +226,3 @@ class Saved(SavedRun):
         probabilities = probabilities_of(outputs)
         names_of = np.array(self.classes, dtype=object)
         return Predictions(names_of[probabilities.argmax(axis=1)], probabilities, self.classes)
-
-
-def _read(source: Source, wanted: dict[str, Any], unread: list[str], options: dict[str, Any]) -> Table:
-    """Read a file, some columns as kinds that are known, and as text those that are not looked at and need not be there."""
-    try:
-        return as_table(source, kinds=dict.fromkeys(unread, "category") | wanted, **options)
-    except ValueError as error:
-        named, has, _ = str(error).partition("; it has ")
-        absent = [name for name in unread if has and repr(name) in named]
-        if not absent:
-            raise
-    return _read(source, wanted, [name for name in unread if name not in absent], options)

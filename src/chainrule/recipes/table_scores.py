@@ -12,17 +12,18 @@ are the same. Intervals are of 95 per cent, by the bootstrap over rows: the perc
 rows are drawn with replacement. A draw is a whole-number weight for each row, so that one sort of the scores serves
 all draws. Predictors that are compared are scored on the same draws.
 
-A score that the rows do not determine (R^2 of a truth that is constant, an AUC of one class) is None.
+A score that the rows do not determine (R^2 of a truth that is constant, an AUC of one class) is None. A draw without a
+row of a class that is there has no mean over the classes, nor has one of equal numbers an R^2: such draws are left out.
+There is no interval, low and high are None, where that is more than a fifth of them, and for fewer than ten rows.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
-
-from chainrule.recipes.weather_scores import Estimate
 
 __all__ = [
     "CLASSIFICATION",
@@ -34,6 +35,15 @@ __all__ = [
     "regression_scores",
     "written",
 ]
+
+
+class Estimate(NamedTuple):
+    """A score and the ends of its interval, of 95 per cent; both are None where the rows are too few for one."""
+
+    value: float
+    low: float | None
+    high: float | None
+
 
 TableScores = dict[str, Estimate | None]
 
@@ -49,6 +59,9 @@ CLASSIFICATION = {
 _DRAWS, _FEWEST_DRAWS = 2000, 200
 _WORK = 20_000_000  # rows drawn in all, about, times the classes
 _AT_ONCE = 1_000_000  # weights in memory
+_FEWEST_ROWS, _MOST_UNDEFINED = 10, 0.2  # of an interval: the rows, and the share of draws that have no score
+_FEWEST_DIGITS, _MOST_DIGITS = 3, 4
+_SMALL, _LARGE = 1e-3, 1e6  # outside of these a score is written with a power of ten
 _SMALLEST = float(np.finfo(np.float64).eps)  # a probability: its logarithm stays finite
 
 Statistics = Callable[[np.ndarray], list[np.ndarray]]  # weights [draws, n] to a score each, [draws]
@@ -90,20 +103,38 @@ def log_loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 
 def written(estimate: Estimate | None) -> str:
-    """Write a score and its interval, as many digits as it takes to tell them apart; a dash where there is none."""
+    """Write a score and its interval; a dash where there is none.
+
+    Three significant digits, or four where the interval is so narrow that it takes them to tell its ends apart; with a
+    power of ten below 0.001 and from a million on.
+    """
     if estimate is None:
         return "–"
     value, low, high = estimate
-    width = max(high - low, 1e-4 * abs(value), 1e-4)
-    decimals = min(max(1 - math.floor(math.log10(width)), 0), 4)
-    return f"{value:.{decimals}f} [{low:.{decimals}f}, {high:.{decimals}f}]"
+    if low is None or high is None:
+        return f"{_form(value, abs(value))(value)} [too few rows]"
+    form = _form(value, high - low)
+    return f"{form(value)} [{form(low)}, {form(high)}]"
+
+
+def _form(value: float, width: float) -> Callable[[float], str]:
+    """How numbers are written that are about as large as a value, or as the width of its interval."""
+    size = max(abs(value), width)
+    if not math.isfinite(size):
+        return "{:.4g}".format
+    place = math.floor(math.log10(size)) if size else 0
+    wanted = place - math.floor(math.log10(width)) + 2 if width > 0 else _MOST_DIGITS  # two digits of the width
+    digits = min(max(wanted, _FEWEST_DIGITS), _MOST_DIGITS)
+    if size and not _SMALL <= size < _LARGE:
+        return f"{{:z.{digits - 1}e}}".format
+    return f"{{:z.{max(digits - 1 - place, 0)}f}}".format  # z: no zero has a sign
 
 
 def _scored(
     statistics: Mapping[str, Statistics], names: tuple[str, ...], rows: int, classes: int, seed: int
 ) -> dict[str, TableScores]:
     """The scores of all predictors, and their intervals over the same draws of the rows."""
-    draws = min(max(_WORK // (rows * classes), _FEWEST_DRAWS), _DRAWS)
+    draws = min(max(_WORK // (rows * classes), _FEWEST_DRAWS), _DRAWS) if rows >= _FEWEST_ROWS else 0
     random = np.random.default_rng(seed)
     whole = np.ones((1, rows))
     found = {name: [np.stack(each(whole))] for name, each in statistics.items()}
@@ -129,8 +160,10 @@ def _estimate(values: np.ndarray) -> Estimate | None:
     """The first value is the score, the others are those of the draws; NaN where a draw does not determine it."""
     if np.isnan(values[0]):
         return None
-    draws = values[1:][~np.isnan(values[1:])]
-    low, high = np.quantile(draws, [0.025, 0.975]) if draws.size else (values[0], values[0])
+    undefined = np.isnan(values[1:])
+    if not undefined.size or undefined.mean() > _MOST_UNDEFINED:
+        return Estimate(float(values[0]), None, None)
+    low, high = np.quantile(values[1:][~undefined], [0.025, 0.975])
     return Estimate(float(values[0]), float(low), float(high))
 
 
@@ -160,29 +193,20 @@ def _of_classes(said: np.ndarray, labels: np.ndarray) -> Statistics:
     surprise = _surprise(said, labels)
     classes = said.shape[1]
     members = (labels[:, None] == np.arange(classes)).astype(np.float64)  # [n, classes]
+    members = members[:, members.any(axis=0)]  # a class that is absent counts for nothing
     # Of two classes one curve is the mirror image of the other.
-    areas = [_area(said[:, k], labels == k) for k in ([1] if classes == 2 else range(classes))]
+    found = [labels == k for k in range(classes)]
+    curves = [k for k in ([1] if classes == 2 else range(classes)) if found[k].any() and not found[k].all()]
+    areas = [_area(said[:, k], found[k]) for k in curves]
 
     def statistics(weights: np.ndarray) -> list[np.ndarray]:
         total = weights.sum(axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
             recalls = (weights @ (members * right[:, None])) / (weights @ members)  # NaN for a class without a row
-        return [
-            weights @ right / total,
-            _mean_of_known(recalls),
-            weights @ surprise / total,
-            _mean_of_known(np.stack([area(weights) for area in areas], axis=1)),
-        ]
+        area = np.mean([area(weights) for area in areas], axis=0) if areas else np.full(len(weights), np.nan)
+        return [weights @ right / total, recalls.mean(axis=1), weights @ surprise / total, area]
 
     return statistics
-
-
-def _mean_of_known(values: np.ndarray) -> np.ndarray:
-    """The mean along the last axis of what is not NaN, and NaN where nothing is."""
-    known = ~np.isnan(values)
-    with np.errstate(invalid="ignore"):
-        mean: np.ndarray = np.where(known, values, 0.0).sum(axis=1) / known.sum(axis=1)
-    return mean
 
 
 def _area(scores: np.ndarray, positive: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:

@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.data.split import chronological_split, random_split, stratified_split
 from chainrule.recipes.table_problem import Problem
 
-__all__ = ["Rows", "split_rows"]
+__all__ = ["Rows", "split_rows", "unseen_classes"]
 
 _TEST, _VALIDATION, _PARTS = 1, 2, 3  # what a draw is for; training draws from the key of the seed itself
 
@@ -37,6 +37,14 @@ def split_rows(problem: Problem, test_share: float, *, seed: int) -> Rows:
     rest, test = _hold_out(problem, np.arange(len(problem)), test_share, (seed, _TEST), left=2)
     train, validation = _hold_out(problem, rest, test_share, (seed, _VALIDATION), left=1)
     return Rows(train, validation, test)
+
+
+def unseen_classes(problem: Problem, rows: Rows) -> list[str]:
+    """The names of the classes that are held out, and that no row to train on has: a split by time can do that."""
+    if problem.task != "classification":
+        return []
+    held_out = problem.y[np.concatenate([rows.validation, rows.test])]
+    return [problem.classes[label] for label in np.setdiff1d(held_out, problem.y[rows.train]).tolist()]
 
 
 def _hold_out(

@@ -377,6 +377,12 @@ INFINITE = np.where(np.arange(40) == 7, np.inf, 0.0)
             lambda: ByColumn((Part(("b",), Wrong("large")),)).apply(FITTED_B, TRAIN),
             r"column 'b': features must be numbers that float32 can hold, got -?\d\.\d+e\+",
         ),
+        (
+            lambda: ByColumn((Part(("b",), Centre()),)).apply(
+                FITTED_B, Table({"b": np.array([0.0, 1.0] * 9_000 + [-1e300])}, "l.csv")
+            ),
+            r"ByColumn.apply: l\.csv: column 'b': .* got -1e\+300, made of -1e\+300, in row 18000, counted from 0",
+        ),
     ],
 )  # fmt: skip
 def test_bad_input_is_named(call, message):

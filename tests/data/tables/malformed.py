@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+BESIDE_NUMBERS = ("None", "none", "-")  # missing there, categories among categories
 NUMBERS = [str(i) for i in range(1, 21)]
 DAY = datetime.date(2023, 1, 31)
 
@@ -315,7 +316,7 @@ MISSING = [
         right(
             f"missing word {word!r}" if word else "missing cell empty",
             f"x,c,d\n1,u,2023-01-31\n{word},{word},{word}\n",
-            {"x": [1.0, None], "c": ["u", None], "d": [DAY, None]},
+            {"x": [1.0, None], "c": ["u", word if word in BESIDE_NUMBERS else None], "d": [DAY, None]},
         )
         for word in [
             "",
@@ -335,6 +336,36 @@ MISSING = [
             "NAN",
             "-nan",
         ]
+    ),
+    *(
+        right(f"category {word}", f"x\n{word}\n\u0020{word} \nu\nNA\n", {"x": [word, word, "u", None]})
+        for word in BESIDE_NUMBERS
+    ),
+    right("none below missing cells", "x,y\n,1\nnone,2\nu,3\n", {"x": [None, "none", "u"], "y": [1.0, 2.0, 3.0]}),
+    right(
+        "none, then words in a later chunk",
+        "x\n" + "none\n" * 40_000 + "u\n",
+        {"x": ["none"] * 40_000 + ["u"]},
+    ),
+    right(
+        "none, then numbers in a later chunk",
+        "x\n" + "none\n" * 40_000 + "1.5\n",
+        {"x": [None] * 40_000 + [1.5]},
+    ),
+    right("none alone", "x,y\nnone,1\n-,2\n", {"x": [None, None], "y": [1.0, 2.0]}),
+    right("none said to be a category", "x\nnone\n1\n", {"x": ["none", "1"]}, kinds={"x": "category"}),
+    right("none where a number is said", "x\nnone\n1\n", {"x": [None, 1.0]}, kinds={"x": "number"}),
+    right("none given as missing", "x\nnone\nu\n-\n", {"x": [None, "u", "-"]}, missing=["none"]),
+    wrong("none beside nearly all numbers", twenty_and("-") + "a,1\n", "20 of 21 cells, but here 'a'"),
+    right(
+        "rest as text",
+        "x,y,d\n" + "1,inf,2023-02-30\n" * 20 + '2,"1,234",soon\n',
+        {"x": [1.0] * 20 + [2.0], "y": ["inf"] * 20 + ["1,234"], "d": ["2023-02-30"] * 20 + ["soon"]},
+        kinds={"x": "number"},
+        rest="category",
+    ),
+    wrong(
+        "rest that is no kind", "x\n1\n", "rest must be one of number, category, date, or None, got 'text'", rest="text"
     ),
     right("all missing", "a,b\n1,\n2,NA\n", {"a": [1.0, 2.0], "b": [None, None]}),
     right("all missing, of dates", "a,b\n1,\n", {"a": [1.0], "b": [None]}, kinds={"b": "number"}),

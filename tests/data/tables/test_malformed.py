@@ -51,7 +51,7 @@ def test_a_file_says_what_is_wrong_or_gives_its_table(case: Malformed, tmp_path)
     assert "\n" not in str(caught.value)
     assert not isinstance(caught.value, UnicodeError)
     named = str(path) in str(caught.value) or str(caught.value).startswith(
-        ("delimiter", "encoding", "missing", "kinds")
+        ("delimiter", "encoding", "missing", "kinds", "rest")
     )
     assert named, str(caught.value)
 

@@ -76,6 +76,27 @@ def test_kinds_change_what_a_column_is(pa, tmp_path):
     assert read_parquet(path, missing=["1.5"])["text"].tolist() == [None, None, "NA"]
 
 
+def test_a_column_that_is_of_categories_may_be_of_any_type(pa, tmp_path):
+    columns = {
+        "x": [1.0, 2.0],
+        "list": [[1], None],
+        "bytes": [b"u", b"\xff"],
+        "lasting": pa.array([1, 1001], pa.duration("ns")),
+        "late": pa.array([10**12, None], pa.timestamp("s")),
+        "inf": [float("inf"), 0.5],
+        "word": ["none", "NA"],
+    }
+    path = written(pa, tmp_path / "table.parquet", columns)
+    table = read_parquet(path, kinds={"x": "number"}, rest="category")
+    assert table["x"].tolist() == [1.0, 2.0]
+    assert table["list"].tolist() == ["[1]", None]
+    assert table["inf"].tolist() == ["inf", "0.5"]
+    assert table["word"].tolist() == ["none", None]
+    assert table.missing_words == {"word": ("NA",)}
+    assert {table.kinds[name] for name in columns if name != "x"} == {"category"}
+    assert len(set(table["lasting"])) == len(set(table["bytes"])) == len(set(table["late"])) == 2
+
+
 def test_fractions_of_a_second_are_noted(pa, tmp_path):
     moments = [datetime.datetime(2023, 1, 31, 1, 2, 3, 500_000), None]
     table = read_parquet(written(pa, tmp_path / "t.parquet", {"t": pa.array(moments, pa.timestamp("us"))}))

@@ -148,6 +148,17 @@ def test_the_size_of_a_chunk_changes_nothing(rows, width, seed, tmp_path, monkey
         same(parts, whole)
 
 
+def test_words_that_stood_for_missing_cells_are_said(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("x,c,d,e,f\n1,u,2023-01-31,,1\n-,none,none,, \n NA , ?,null,1,2\n")
+    table = read_csv(path)
+    assert table.missing_words == {"x": ("-", "NA"), "c": ("?",), "d": ("none", "null")}
+    assert table["c"].tolist() == ["u", "none", None]
+    assert table.rows(np.array([0])).select(["c", "e"]).missing_words == {"c": ("?",)}
+    path.write_text("x\n1\n-999\n unknown\n")
+    assert read_csv(path, missing=["-999", "unknown"]).missing_words == {"x": ("-999", "unknown")}
+
+
 def test_categories_share_their_strings(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("x\n" + "a long name of a category\nanother one\n" * 1000)

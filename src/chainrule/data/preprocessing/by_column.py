@@ -166,9 +166,15 @@ class ByColumn:
             for start in range(0, len(table), _ROWS):
                 rows = slice(start, start + _ROWS)
                 target = x[rows, begin : begin + width]
-                _write(
-                    where, part, _call(where, part, part.transform.apply, fitted.params, _block(taken, rows)), target
-                )
+                try:  # the block has no name here, so that it is gone before the next one is made
+                    _write(
+                        where,
+                        part,
+                        _call(where, part, part.transform.apply, fitted.params, _block(taken, rows)),
+                        target,
+                    )
+                except _TooLargeError as error:
+                    raise _too_large(where, table, part, fitted, error, start) from None
             begin += width
         return x
 
@@ -286,7 +292,8 @@ def _write(where: str, part: Part, block: Any, x: np.ndarray) -> None:
     """Write what a transform puts out, rounded to float32.
 
     Raises:
-        ValueError: for another shape than its names have, or a number that float32 cannot hold.
+        ValueError: for another shape than its names have.
+        _TooLargeError: for a number that float32 cannot hold.
     """
     block = np.asarray(block)
     if block.shape != x.shape:
@@ -296,8 +303,25 @@ def _write(where: str, part: Part, block: Any, x: np.ndarray) -> None:
     with np.errstate(over="ignore"):
         x[...] = block
     if np.isinf(x).any():
-        got = block[tuple(np.argwhere(np.isinf(x))[0])]
-        raise ValueError(f"{_told(where, part)}: features must be numbers that float32 can hold, got {got}")
+        row, feature = np.argwhere(np.isinf(x))[0]
+        raise _TooLargeError(row, feature, block[row, feature])
+
+
+class _TooLargeError(Exception):
+    """The row in a block, the feature, and the number that float32 cannot hold."""
+
+
+def _too_large(
+    where: str, table: Table, part: Part, fitted: FittedPart, error: _TooLargeError, start: int
+) -> ValueError:
+    """Say which number float32 cannot hold: of which file, column and row, and of which cell it was made."""
+    row, feature, got = error.args
+    name = part.transform.feature_names(fitted.params, part.columns)[feature]
+    cell = f", made of {table[name][start + row]}," if name in part.columns else ""
+    return ValueError(
+        f"{where}: {table.source}: column {name!r}: features must be numbers that float32 can hold, "
+        f"got {got}{cell} in row {start + row}, counted from 0"
+    )
 
 
 def _call(where: str, part: Part, function: Callable[..., Any], *arguments: Any) -> Any:

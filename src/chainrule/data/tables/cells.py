@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 __all__ = [
+    "MISSING_BESIDE_NUMBERS",
     "MISSING_WORDS",
     "dates_of",
     "impossible_date",
@@ -20,6 +21,10 @@ __all__ = [
 
 MISSING_WORDS = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "none", "?", "-")
 """Cells that are missing, after their blanks are stripped, unless the reader is given other words."""
+
+MISSING_BESIDE_NUMBERS = ("None", "none", "-")
+"""Those of them that are missing only in a column whose other cells are all numbers, or all dates: in a column of
+categories "none" is one, and a class or a level would be gone without a word."""
 
 _DATE = re.compile(r"([0-9]{4})([-/])([0-9]{2})\2([0-9]{2})(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?)?")
 _COMMAS = re.compile(

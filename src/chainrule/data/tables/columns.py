@@ -29,15 +29,25 @@ class Column:
         missing: the words of missing cells.
         comma: whether a decimal comma is allowed.
         as_text: whether to hold text from the start.
+        beside_numbers: those of the words that are missing cells unless the column is of categories.
     """
 
     def __init__(
-        self, name: str, where: str, kind: Kind | None, missing: frozenset[str], comma: bool, as_text: bool = False
+        self,
+        name: str,
+        where: str,
+        kind: Kind | None,
+        missing: frozenset[str],
+        comma: bool,
+        as_text: bool = False,
+        beside_numbers: frozenset[str] = frozenset(),
     ) -> None:
         self.name = name
         self._where = where
         self._kind = kind
         self._missing = missing
+        self._beside_numbers = beside_numbers
+        self._taken: set[str] = set()  # words that stood for missing cells among numbers
         self._comma_allowed = comma
         self._comma = False  # whether a decimal comma has been seen
         # A missing word that float() takes for a number, such as -999, must be looked for first.
@@ -47,7 +57,9 @@ class Column:
         self._numbers = 0  # how many cells are numbers
         self._words = 0  # how many are neither numbers nor missing
         self._first_word: tuple[str, int] | None = None
-        self._codes: _Codes | None = _Codes(missing) if as_text or kind in ("category", "date") else None
+        self._codes: _Codes | None = None
+        if as_text or kind in ("category", "date"):
+            self._codes = _Codes(missing - beside_numbers)
         self._counting = False  # whether words came after numbers, so that its text is lost
 
     def add(self, cells: Sequence[str], lines: Sequence[int], underscores: bool) -> None:
@@ -92,10 +104,10 @@ class Column:
             return None
         chunks, self._chunks = self._chunks, []
         if self._codes is None:
-            return Found(np.concatenate(chunks), "decimal comma" if self._comma else "")
+            return Found(np.concatenate(chunks), "decimal comma" if self._comma else "", tuple(sorted(self._taken)))
         codes = np.concatenate(chunks)
         distinct = self._codes
-        return decide(
+        found = decide(
             self.name,
             self._where,
             self._kind,
@@ -104,7 +116,9 @@ class Column:
             codes,
             comma=self._comma_allowed,
             missing=self._missing,
+            beside_numbers=self._beside_numbers,
         )
+        return found._replace(words=tuple(sorted({*found.words, *distinct.taken})))
 
     def _as_numbers(self, cells: Sequence[str], lines: Sequence[int], underscores: bool) -> np.ndarray | None:
         """Read a chunk as numbers, the quickest way first; None where a cell is a word."""
@@ -141,11 +155,13 @@ class Column:
             return None
         if not self._plain_first:  # a missing word such as -999 with blanks about it, which float() reads over
             values[[cell.strip() in missing for cell in cells]] = nan
+            self._taken.update(missing.intersection(map(str.strip, cells)) - {""})
+        self._taken.update(missing.intersection(cells) - {""})
         return values
 
     def _carefully(self, cells: Sequence[str], lines: Sequence[int]) -> np.ndarray | None:
         """Read a chunk cell by cell, with all that a cell may be."""
-        numbers, comma, pointed = [], None, False
+        numbers, comma, pointed, taken = [], None, False, set()
         for index, cell in enumerate(cells):
             text = cell.strip()
             number = None if is_missing(text, self._missing) else number_of(text, self._comma_allowed)
@@ -155,7 +171,10 @@ class Column:
                 pointed = pointed or "." in text
             elif not is_missing(text, self._missing):
                 return None
+            elif text:
+                taken.add(text)
             numbers.append(np.nan if number is None else number)
+        self._taken |= taken
         if comma is not None and not self._comma:
             pointed = pointed or any((chunk % 1 != 0)[~np.isnan(chunk)].any() for chunk in self._chunks)
         self._comma = self._comma or comma is not None
@@ -174,8 +193,10 @@ class Column:
         if self._kind == "number" and self._first_word is not None:
             word, line = self._first_word
             raise ValueError(f"{self._where} {line}: column {self.name!r} must be of numbers, got {word!r}")
-        if before == 0 and not nearly_all(self._numbers, self._words):
-            self._codes = _Codes(self._missing)
+        words_went_by = not self._taken.isdisjoint(self._beside_numbers)  # which may be categories
+        if before == 0 and not words_went_by and not nearly_all(self._numbers, self._words):
+            self._codes = _Codes(self._missing - self._beside_numbers)
+            self._codes.taken |= self._taken
             self._chunks = [np.zeros(self._rows, np.int32)]  # what went by so far is missing
         else:
             self._counting = True
@@ -200,6 +221,7 @@ class _Codes(dict[str, int]):
     def __init__(self, missing: frozenset[str]) -> None:
         super().__init__()
         self._missing = missing
+        self.taken: set[str] = set()  # words that stood for missing cells
         self.texts: list[str | None] = [None]
         self.lines: list[int] = [0]
 
@@ -207,6 +229,8 @@ class _Codes(dict[str, int]):
         text = cell.strip()
         if is_missing(text, self._missing):
             code = 0
+            if text:
+                self.taken.add(text)
         elif text != cell and text in self:
             code = self[text]
         else:

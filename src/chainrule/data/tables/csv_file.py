@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from chainrule.data.tables.cells import missing_words, number_of
+from chainrule.data.tables.cells import MISSING_BESIDE_NUMBERS, missing_words, number_of
 from chainrule.data.tables.columns import Column
 from chainrule.data.tables.delimiter import dialect, find_delimiter
 from chainrule.data.tables.distinct import Found
@@ -28,6 +28,7 @@ def read_csv(
     encoding: str | None = None,
     missing: Iterable[str] | None = None,
     kinds: Mapping[str, Kind] | None = None,
+    rest: Kind | None = None,
 ) -> Table:
     r"""Read a table from text: a line that names the columns, then a row a line.
 
@@ -49,12 +50,15 @@ def read_csv(
         path: the file; a name that ends in .gz is unpacked.
         delimiter: one character; None: the one of , ; tab | with which the first rows have equally many cells.
         encoding: as Python names it; None: UTF-8, or what a byte order mark tells.
-        missing: the words of missing cells, in place of NA, N/A, n/a, NaN, null, NULL, None, none, ? and -. The
+        missing: the words of missing cells, in place of NA, N/A, n/a, NaN, null, NULL and ?, and, where the column's
+            other cells are all numbers or all dates, None, none and -, which are categories among categories. The
             empty cell, and "nan" in any spelling, are missing in any case.
         kinds: what columns hold, "number", "category" or "date", by name: for those that are not to be inferred.
+        rest: what the columns hold that ``kinds`` does not name; None: it is inferred. As "category" they are text, in
+            which nothing can be wrong.
 
     Returns:
-        The table, ``source`` the name of the file.
+        The table, ``source`` the name of the file; ``missing_words`` says which words stood for missing cells.
 
     Raises:
         OSError: for a file that is not there, a folder, or one that may not be read.
@@ -67,7 +71,7 @@ def read_csv(
     Source: Y. Shafranovich, RFC 4180, "Common Format and MIME Type for Comma-Separated Values (CSV) Files", 2005.
     """
     path = Path(path)
-    words, kinds = missing_words(missing), require_kinds(kinds)
+    words, kinds = missing_words(missing), require_kinds(kinds, rest)
     _require_delimiter(delimiter)
     require_file(path)
     head = head_of(path)
@@ -80,7 +84,8 @@ def read_csv(
             delimiter = find_delimiter(text, len(text) < HEAD, prefer)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
-    layout = _Layout(path, encoding, delimiter, words, kinds)
+    beside_numbers = frozenset(MISSING_BESIDE_NUMBERS if missing is None else ())
+    layout = _Layout(path, encoding, delimiter, words, beside_numbers, kinds, rest)
     found, again = layout.read(None)
     if again:
         found |= layout.read(again)[0]
@@ -88,15 +93,18 @@ def read_csv(
         {name: found[name].values for name in layout.names},
         path.name,
         {name: found[name].note for name in layout.names if found[name].note},
+        {name: found[name].words for name in layout.names if found[name].words},
     )
 
 
-def require_kinds(kinds: Mapping[str, Kind] | None) -> dict[str, Kind]:
+def require_kinds(kinds: Mapping[str, Kind] | None, rest: Kind | None = None) -> dict[str, Kind]:
     """Refuse kinds that are none.
 
     Raises:
         ValueError: for no mapping, or another kind than number, category and date.
     """
+    if rest is not None and rest not in get_args(Kind):
+        raise ValueError(f"rest must be one of {', '.join(get_args(Kind))}, or None, got {rest!r}")
     if kinds is None:
         return {}
     if not isinstance(kinds, Mapping):
@@ -122,7 +130,9 @@ class _Layout:
     encoding: str
     delimiter: str
     words: frozenset[str]
+    beside_numbers: frozenset[str]
     kinds: dict[str, Kind]
+    rest: Kind | None
     names: tuple[str, ...] = ()
 
     def read(self, as_text: frozenset[str] | None) -> tuple[dict[str, Found], frozenset[str]]:
@@ -139,7 +149,15 @@ class _Layout:
                 )
             comma = self.delimiter != ","
             columns = [
-                Column(name, f"{self.path}, line", self.kinds.get(name), self.words, comma, as_text is not None)
+                Column(
+                    name,
+                    f"{self.path}, line",
+                    self.kinds.get(name, self.rest),
+                    self.words,
+                    comma,
+                    as_text is not None,
+                    self.beside_numbers,
+                )
                 if as_text is None or name in as_text
                 else None
                 for name in self.names

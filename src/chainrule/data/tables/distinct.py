@@ -17,10 +17,11 @@ _NEARLY, _ENOUGH = 0.9, 10
 
 
 class Found(NamedTuple):
-    """A column as it was read: its values, and what is to be said of them."""
+    """A column as it was read: its values, what is to be said of them, and the words that stood for missing cells."""
 
     values: np.ndarray
     note: str
+    words: tuple[str, ...] = ()
 
 
 def nearly_all(numbers: int, words: int) -> bool:
@@ -55,11 +56,13 @@ def decide(
     *,
     comma: bool,
     missing: frozenset[str],
+    beside_numbers: frozenset[str] = frozenset(),
 ) -> Found:
     """Decide what a column holds, and make it.
 
     Numbers when every cell that is not missing is one (with a decimal comma, where that is allowed); dates when
-    every one looks like a date; else categories. A column without any cell is of numbers, all NaN.
+    every one looks like a date; else categories. A column without any cell is of numbers, all NaN. Words that are
+    missing beside numbers and dates are categories among categories.
 
     Args:
         name: the column, for messages.
@@ -70,6 +73,7 @@ def decide(
         codes: int32[n], which of them each cell is.
         comma: whether a decimal comma is allowed.
         missing: the words of missing cells, for messages.
+        beside_numbers: words that are missing cells unless the column is of categories.
 
     Raises:
         ValueError: naming column and line: a cell that is not of the kind asked for; infinity; a date that no
@@ -79,6 +83,7 @@ def decide(
     column = _Distinct(name, where, [text for text in texts if text is not None], list(lines[1:]), codes)
     if kind == "category":
         return column.categories()
+    whole, column = column, column.without(beside_numbers)
     numbers = [number_of(text, comma) for text in column.texts]
     if kind == "number" or (kind is None and None not in numbers):
         return column.as_numbers(numbers, comma)
@@ -88,14 +93,33 @@ def decide(
     column.refuse_mixed("numbers", numbers, missing)
     column.refuse_mixed("dates", dates, missing)
     column.refuse_commas(numbers)
-    return column.categories()
+    return whole.categories()
 
 
 class _Distinct:
     """The distinct cells of a column, none of them missing, and where they stand."""
 
-    def __init__(self, name: str, where: str, texts: list[str], lines: list[int], codes: np.ndarray) -> None:
+    def __init__(
+        self,
+        name: str,
+        where: str,
+        texts: list[str],
+        lines: list[int],
+        codes: np.ndarray,
+        words: tuple[str, ...] = (),
+    ) -> None:
         self.name, self.where, self.texts, self.lines, self.codes = name, where, texts, lines, codes
+        self.words = words  # that were taken for missing cells
+
+    def without(self, words: frozenset[str]) -> _Distinct:
+        """The same column where these words are missing cells."""
+        keep = [text not in words for text in self.texts]
+        if all(keep):
+            return self
+        codes = np.concatenate([[0], np.where(keep, np.cumsum(keep), 0)]).astype(np.int32)[self.codes]
+        texts = [text for text, kept in zip(self.texts, keep, strict=True) if kept]
+        lines = [line for line, kept in zip(self.lines, keep, strict=True) if kept]
+        return _Distinct(self.name, self.where, texts, lines, codes, tuple(t for t in self.texts if t in words))
 
     def categories(self) -> Found:
         values = np.empty(len(self.texts) + 1, object)
@@ -116,7 +140,7 @@ class _Distinct:
                 f"here {self.texts[commas[0]]!r}: write one of them alone"
             )
         values = np.array([np.nan, *numbers], np.float64)
-        return Found(values[self.codes], "decimal comma" if commas else "")
+        return Found(values[self.codes], "decimal comma" if commas else "", self.words)
 
     def as_dates(self, dates: list[str | None]) -> Found:
         for text, date, line in zip(self.texts, dates, self.lines, strict=True):
@@ -127,7 +151,7 @@ class _Distinct:
         if wrong is not None:
             raise self._error(self.lines[wrong], "of dates that exist", self.texts[wrong])
         values = np.array(["NaT", *known], "datetime64[s]")
-        return Found(values[self.codes], "")
+        return Found(values[self.codes], "", self.words)
 
     def refuse_mixed(self, what: str, parsed: Sequence[object], missing: frozenset[str]) -> None:
         counts = np.bincount(self.codes, minlength=len(self.texts) + 1)[1:]

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.data.tables.cells import missing_words
+from chainrule.data.tables.cells import MISSING_BESIDE_NUMBERS, missing_words
 from chainrule.data.tables.columns import Column
 from chainrule.data.tables.csv_file import require_kinds
+from chainrule.data.tables.distinct import Found
 from chainrule.data.tables.table import Kind, Table
 from chainrule.data.tables.text_file import require_file
 
@@ -20,7 +21,11 @@ __all__ = ["read_parquet"]
 
 
 def read_parquet(
-    path: str | Path, *, missing: Iterable[str] | None = None, kinds: Mapping[str, Kind] | None = None
+    path: str | Path,
+    *,
+    missing: Iterable[str] | None = None,
+    kinds: Mapping[str, Kind] | None = None,
+    rest: Kind | None = None,
 ) -> Table:
     """Read a table from a Parquet file, its columns as their types say.
 
@@ -32,7 +37,9 @@ def read_parquet(
         path: the file.
         missing: the words of missing cells, as in ``read_csv``.
         kinds: what columns hold, by name, where it is not what their types say: a column of whole numbers that are
-            categories, or of strings that are dates.
+            categories, or of strings that are dates. A column of another type, such as lists, is read as a category
+            alone, its cells as Python writes them.
+        rest: the same for all columns that ``kinds`` does not name; None: as their types say.
 
     Returns:
         The table, ``source`` the name of the file. Fractions of a second that are cut off are noted.
@@ -41,11 +48,12 @@ def read_parquet(
         ModuleNotFoundError: when pyarrow is not installed.
         OSError: for a file that is not there, a folder, or one that may not be read.
         ValueError: for a damaged file, no rows or no columns, two columns of one name or one without, a column of
-            another type (lists, bytes), infinity, a cell that is not of the kind given: naming file, column and row,
-            counted from 1.
+            another type (lists, bytes) that is not said to be of categories, infinity, a cell that is not of the
+            kind given: naming file, column and row, counted from 1.
     """
     path = Path(path)
-    words, kinds = missing_words(missing), require_kinds(kinds)
+    words, kinds = missing_words(missing), require_kinds(kinds, rest)
+    beside_numbers = frozenset(MISSING_BESIDE_NUMBERS if missing is None else ())
     try:
         parquet = importlib.import_module("pyarrow.parquet")
     except ModuleNotFoundError as error:
@@ -61,7 +69,7 @@ def read_parquet(
             _require_names(path, [field.name for field in fields], kinds)
             if not file.metadata.num_rows:
                 raise ValueError(f"{path}: expected rows, but there are none")
-            columns, notes = {}, {}
+            columns, notes, stood = {}, {}, {}
             for field in fields:
                 values = file.read(columns=[field.name], use_threads=False).column(field.name)
                 values.validate(full=True)
@@ -70,13 +78,16 @@ def read_parquet(
                         f"{path}: expected a complete Parquet file, but column {field.name!r} has {len(values)} of "
                         f"{file.metadata.num_rows} rows"
                     )
-                columns[field.name], note = _column(path, field, values, words, kinds.get(field.name))
-                if note:
-                    notes[field.name] = note
+                found = _column(path, field, values, words, kinds.get(field.name, rest), beside_numbers)
+                columns[field.name] = found.values
+                if found.note:
+                    notes[field.name] = found.note
+                if found.words:
+                    stood[field.name] = found.words
         # What pyarrow raises for damaged files; none of our own refusals is among them.
         except (importlib.import_module("pyarrow").ArrowException, OSError, UnicodeError, MemoryError) as error:
             raise ValueError(f"{path}: expected a complete Parquet file, but {' '.join(str(error).split())}") from error
-    return Table(columns, path.name, notes)
+    return Table(columns, path.name, notes, stood)
 
 
 def _require_names(path: Path, names: list[str], kinds: Mapping[str, Kind]) -> None:
@@ -96,7 +107,9 @@ def _require_names(path: Path, names: list[str], kinds: Mapping[str, Kind]) -> N
         )
 
 
-def _column(path: Path, field: Any, values: Any, words: frozenset[str], kind: Kind | None) -> tuple[np.ndarray, str]:
+def _column(
+    path: Path, field: Any, values: Any, words: frozenset[str], kind: Kind | None, beside_numbers: frozenset[str]
+) -> Found:
     """Turn a column of Arrow into one of ours, and say what is to be noted of it."""
     types = importlib.import_module("pyarrow.types")
     kind_there: Kind
@@ -111,6 +124,10 @@ def _column(path: Path, field: Any, values: Any, words: frozenset[str], kind: Ki
         values, note = _seconds(values, type_)
     elif types.is_string(type_) or types.is_large_string(type_) or types.is_boolean(type_):
         kind_there = "category"
+    elif kind == "category":
+        kind_there = "category"
+        if types.is_time(type_) or types.is_duration(type_):  # Python has no nanoseconds
+            values = values.cast("string")
     else:
         raise ValueError(f"{path}: column {field.name!r} must be of numbers, strings, booleans or dates, got {type_}")
     if kind_there == "number" and kind in (None, "number"):
@@ -120,16 +137,20 @@ def _column(path: Path, field: Any, values: Any, words: frozenset[str], kind: Ki
             raise ValueError(
                 f"{path}, row {row + 1}: column {field.name!r} must be of finite numbers, got {numbers[row]}"
             )
-        return numbers, note
+        return Found(numbers, note)
     if kind_there == "date" and kind in (None, "date"):
-        return np.array(values.to_numpy(zero_copy_only=False), "datetime64[s]"), note
+        return Found(np.array(values.to_numpy(zero_copy_only=False), "datetime64[s]"), note)
     # Text, or to be taken as another kind than its type: from here on as a column of a CSV file.
-    texts = ["" if value is None else _text(value) for value in values.to_pylist()]
-    column = Column(field.name, f"{path}, row", kind or "category", words, comma=False, as_text=True)
+    try:
+        cells = values.to_pylist()
+    except (ValueError, OverflowError):  # a moment that Python cannot hold, such as one of the year 12000
+        cells = values.cast("string").to_pylist()
+    texts = ["" if value is None else _text(value) for value in cells]
+    column = Column(field.name, f"{path}, row", kind or "category", words, False, True, beside_numbers)
     column.add(texts, range(1, len(texts) + 1), underscores=True)
     found = column.finish()
     assert found is not None
-    return found.values, note
+    return found._replace(note=note)
 
 
 def _seconds(values: Any, type_: Any) -> tuple[Any, str]:

@@ -23,6 +23,7 @@ def read_table(
     encoding: str | None = None,
     missing: Iterable[str] | None = None,
     kinds: Mapping[str, Kind] | None = None,
+    rest: Kind | None = None,
 ) -> Table:
     """Read a table from a file, as the ending of its name says.
 
@@ -34,6 +35,8 @@ def read_table(
         encoding: of a text file; None: UTF-8, or what a byte order mark tells.
         missing: the words of missing cells, in place of the usual ones.
         kinds: what columns hold, "number", "category" or "date", by name: for those that are not to be inferred.
+        rest: what the columns hold that ``kinds`` does not name; None: it is inferred. As "category" they are text, in
+            which nothing can be wrong.
 
     Returns:
         The table; ``summarise`` says what was inferred.
@@ -48,12 +51,12 @@ def read_table(
     require_file(path)
     name = path.name.lower()
     if name.removesuffix(".gz").endswith(_TEXT):
-        return read_csv(path, delimiter=delimiter, encoding=encoding, missing=missing, kinds=kinds)
+        return read_csv(path, delimiter=delimiter, encoding=encoding, missing=missing, kinds=kinds, rest=rest)
     if name.endswith(_PARQUET):
         for argument, value in (("delimiter", delimiter), ("encoding", encoding)):
             if value is not None:
                 raise ValueError(f"{path}: {argument} is for text, but the file is of Parquet by its name")
-        return read_parquet(path, missing=missing, kinds=kinds)
+        return read_parquet(path, missing=missing, kinds=kinds, rest=rest)
     raise ValueError(
         f"{path}: expected a name that ends in {', '.join(_TEXT)} (or in that and .gz), or .parquet; "
         f"got {path.suffix or 'no ending'}"

@@ -28,6 +28,8 @@ class Table:
         source: where the table came from, for messages: the name of a file.
         notes: what its reader did with a column that is not to be overlooked, such as "decimal comma", by the
             column's name.
+        missing_words: the words that its reader took for missing cells of a column, by the column's name; columns
+            whose missing cells were all empty are not there.
 
     Raises:
         ValueError: for no columns, columns of different lengths, or an array of another kind.
@@ -36,6 +38,7 @@ class Table:
     columns: Mapping[str, np.ndarray]
     source: str = "table"
     notes: Mapping[str, str] = field(default_factory=dict)
+    missing_words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.columns:
@@ -112,7 +115,9 @@ class Table:
 
     def _with(self, columns: Mapping[str, np.ndarray]) -> Table:
         """A table of these columns that comes from the same place."""
-        return Table(columns, self.source, {name: note for name, note in self.notes.items() if name in columns})
+        notes = {name: note for name, note in self.notes.items() if name in columns}
+        words = {name: those for name, those in self.missing_words.items() if name in columns}
+        return Table(columns, self.source, notes, words)
 
     def __repr__(self) -> str:
         columns = ", ".join(f"{name!r}: {kind}" for name, kind in self.kinds.items())
