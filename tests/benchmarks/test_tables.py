@@ -16,6 +16,9 @@ from benchmarks.tables.sets import SETS, TableSet, quartiles_as_words, write_csv
 from benchmarks.tables.splits import split
 from benchmarks.tables.variants import VARIANTS, vary
 
+# scikit-learn, pandas and matplotlib take longer to import than these tests to run.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = {
     "wine": (178, 13),

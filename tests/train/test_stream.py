@@ -75,6 +75,7 @@ def no_thread_is_left():
     assert not [thread for thread in threading.enumerate() if thread.name == "prefetch"]
 
 
+@pytest.mark.slow
 def test_gives_the_numbers_of_fit_however_it_is_cut():
     whole = stream(source())
     assert_agree(whole, fit())
@@ -235,6 +236,7 @@ def test_a_loss_that_is_not_finite_is_warned_of():
         stream(source(), learning_rate=1e38)
 
 
+@pytest.mark.slow
 def test_reads_a_grain_loader():
     grain = pytest.importorskip("grain")
     x, y = examples()
