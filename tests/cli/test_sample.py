@@ -144,6 +144,9 @@ def test_bad_options_are_one_line(fails, text_run, options, words):
 def test_runs_of_another_kind_are_refused(fails, text_run, tmp_path):
     code, err = fails("predict", text_run, "seven.png")
     assert code == 1
+    assert "is a run of text, and one of images is needed" in err
+    code, err = fails("predict", text_run, "rows.csv")
+    assert code == 1
     assert "is a run of text, and one of images or table is needed" in err
     shutil.copytree(text_run, tmp_path / "other")
     config = tmp_path / "other" / "config.json"

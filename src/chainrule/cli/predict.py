@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import mimetypes
 import os
 import sys
 from collections.abc import Iterator
@@ -63,7 +64,9 @@ def predict(settings: Settings, run: Path, path: Path, as_json: bool, out: Path 
     saved = read_run(run)
     kind = saved.config.kind
     if kind not in _KINDS:
-        raise ValueError(f"{run} is a run of {kind}, and one of {' or '.join(_KINDS)} is needed")
+        is_image = (mimetypes.guess_type(path.name)[0] or "").startswith("image/")
+        needed = "images" if is_image else " or ".join(_KINDS)
+        raise ValueError(f"{run} is a run of {kind}, and one of {needed} is needed")
     if kind == "table":
         if as_json:
             raise click.UsageError("--json is for images; the predictions of a table are CSV.")
