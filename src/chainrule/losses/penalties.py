@@ -46,8 +46,8 @@ def l2_penalty(params: Any, *, strength: float, leaves: str = "weights") -> tupl
 def l2_penalty_backward(
     residuals: tuple[list[Array | None], Static], d_output: Array, *, strength: float, leaves: str
 ) -> tuple[Any]:
-    """Compute strength w g for the leaves that count, and zeros for the others."""
-    return (_spread(residuals, lambda w: (strength * d_output) * w),)
+    """Compute w g strength for the leaves that count, and zeros for the others."""
+    return (_spread(residuals, lambda w: w * (d_output * strength)),)
 
 
 @rule

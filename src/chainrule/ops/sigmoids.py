@@ -66,8 +66,8 @@ def softplus(x: Array) -> tuple[Array, Array]:
     Residuals: x.
     """
     require_floating("softplus", x=x)
-    # |x| as x sign(x): JAX takes the slope of abs at 0 as 1, and the slope of the whole would come out as 0, not 1/2.
-    return jnp.maximum(x, 0) + jnp.log1p(jnp.exp(-x * jnp.sign(x))), x
+    # -|x| as min(x, -x): JAX takes the slope of abs at 0 as 1, and the slope of the whole would come out as 0, not 1/2.
+    return jnp.maximum(x, 0) + jnp.log1p(jnp.exp(jnp.minimum(x, -x))), x
 
 
 @softplus.defbackward
