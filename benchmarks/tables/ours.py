@@ -27,5 +27,6 @@ def fit_and_predict(
     run = recipes.read_run(recipes.write_run(result, folder))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*a category that the model has not seen")
+        warnings.filterwarnings("ignore", message=".*cells far outside those trained on")
         values, scores = run.predict(held).values, run.evaluate(held)
     return np.asarray(values), scores["accuracy" if chosen.task == "classification" else "rmse"].value

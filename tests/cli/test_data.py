@@ -67,6 +67,8 @@ def test_a_table_is_written_as_csv(run, tmp_path, name, load):
     )
     back = read_csv(tmp_path / "table.csv")
     assert back.kinds == table.kinds
+    if name == "auto_mpg":  # whole numbers without a point
+        assert (tmp_path / "table.csv").read_text().splitlines()[1].split(",")[:3] == ["8", "307.0", "130"]
     for column in table.names:
         np.testing.assert_array_equal(back[column], table[column])
 

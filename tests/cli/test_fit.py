@@ -81,7 +81,13 @@ def test_from_a_file_to_predictions_and_scores(run, fails, file, tmp_path):
     assert out.splitlines()[0] == "row,prediction"
     (tmp_path / "word.csv").write_text("width,colour\n2,red\nwide,red\n")
     assert "word.csv, line 3: column 'width' must be of numbers, got 'wide'" in fails("predict", folder, "word.csv")[1]
-    assert "--json is for images" in fails("predict", folder, file, "--json")[1]
+    code, out, _ = run("predict", folder, file, "--json")
+    objects = [json.loads(line) for line in out.splitlines()]
+    assert [list(each) for each in objects] == [["row", "prediction"]] * 60
+    assert [each["row"] for each in objects] == list(range(1, 61))
+    np.testing.assert_allclose([each["prediction"] for each in objects], [float(row[1]) for row in rows], rtol=1e-8)
+    assert run("predict", folder, file, "--json", "--out", "predictions.jsonl")[0] == 0
+    assert (tmp_path / "predictions.jsonl").read_text() == out
     assert "exists already, and nothing is overwritten" in fails("fit", file, "--target", "price", "--out", folder)[1]
     assert "no such file" in fails("eval", folder, "none.csv")[1].lower()
 
@@ -110,6 +116,11 @@ def test_classes_have_probabilities(run, file):
     for row in rows:
         assert float(row[2]) + float(row[3]) == pytest.approx(1, abs=1e-5)
         assert row[1] == ("daisy" if float(row[2]) > 0.5 else "rose")
+    objects = [json.loads(line) for line in run("predict", folder, file, "--json")[1].splitlines()]
+    for number, (each, row) in enumerate(zip(objects, rows, strict=True), start=1):
+        assert (each["row"], each["prediction"]) == (number, row[1])
+        assert list(each["probabilities"]) == ["daisy", "rose"]
+        assert list(each["probabilities"].values()) == pytest.approx([float(row[2]), float(row[3])], rel=1e-5)
     code, out, _ = run("eval", folder, file, "--json")
     assert json.loads(out)["scores"]["accuracy"]["value"] > 0.8
     run("fit", file, "--target", "kind", "--hidden", "8", "--epochs", "30", "--seed", "3")

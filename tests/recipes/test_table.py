@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
+import re
 import shutil
 
 import jax
@@ -51,7 +53,7 @@ def table():
 
 @pytest.fixture(scope="module")
 def result(table, quick_compilation_of_the_module):
-    return fit_table(table, target="price", model="linear", outliers="clip", drop=["day"])
+    return fit_table(table, target="price", model="linear", outliers="clip", indicators="always", drop=["day"])
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +100,17 @@ def test_the_record_says_what_was_done(result, saved):
         "residuals.png",
         "importance.png",
     }
+
+
+def test_a_strength_is_said_with_the_edge_that_it_is_at(result):
+    assert result.strength() == ""
+    fitted = dataclasses.replace(result.fitted, strength=1e6, tried={1.0: 2.0, 10.0: 1.5, 1e6: 1.0})
+    strong = dataclasses.replace(result, fitted=fitted)
+    assert strong.strength() == "1e+06 (the strongest tried: a stronger one may do better)"
+    assert strong.results_record()["ridge"]["note"] == "the strongest tried: a stronger one may do better"
+    between = dataclasses.replace(result, fitted=dataclasses.replace(fitted, strength=10.0))
+    assert between.strength() == "10"
+    assert "note" not in between.results_record()["ridge"]
 
 
 def test_a_run_predicts_as_it_did_before_it_was_written(result, saved, table, tmp_path):
@@ -195,12 +208,31 @@ def test_words_for_missing_targets_are_said(saved, tmp_path):
 
 
 def test_unseen_categories_count_as_none_and_are_counted(saved, table):
-    x = table["x"][:4]
+    x = table["x"][4:8]
     new = Table({"x": x, "gaps": x, "town": words(["Ulm", "Rom", None, "Oslo"])}, "new.csv")
     none = Table({**new.columns, "town": words(["Ulm", None, None, None])}, "none.csv")
     with pytest.warns(UserWarning, match="category that the model has not seen, which counts as none: 2 in 'town'"):
         found = saved.predict(new)
     np.testing.assert_array_equal(found.values, saved.predict(none).values)
+
+
+def test_numbers_far_outside_are_counted_once_and_said(saved, table, monkeypatch):
+    x = table["x"].copy()
+    x[:3] = [9e5, -7e5, 400.0]  # the table has a 500 itself
+    new = Table({**table.columns, "x": x}, "new.csv")
+    for ask in (saved.predict, saved.evaluate):
+        with pytest.warns(UserWarning, match="far outside") as caught:
+            ask(new)
+        (message,) = [str(each.message) for each in caught]
+        assert re.fullmatch(
+            r"new\.csv: cells far outside those trained on are clipped: 2 in 'x' \(largest 900000, clipped to [\d.]+\)",
+            message,
+        )
+    config = saved.config.changed(outliers="keep")
+    monkeypatch.setitem(saved.__dict__, "config", config)
+    monkeypatch.setitem(saved.__dict__, "preparation", prepare(config, table.select(["x", "gaps", "town"])))
+    with pytest.warns(UserWarning, match=r"are extrapolated from: 2 in 'x' \(largest 900000\)$"):
+        saved.predict(new)
 
 
 def test_missing_cells_are_filled_in(saved):
@@ -244,7 +276,7 @@ def test_facts_say_what_is_learnt_from_what(table):
     assert said["data"] == "dirty.csv: 90 rows of 7 columns"
     assert said["task"] == "regression (the target holds numbers)"
     assert said["rows"] == "58 to train on, 14 to validate by, 18 to test on; by 'day', the latest last"
-    assert said["model"].startswith("mlp: chain(flatten, Dense(16), relu, Dense(1))")
+    assert said["model"].startswith("mlp: the mean of 5 of chain(flatten, Dense(32), relu, Dense(1))")
     assert "derived by hand" in said["gradients"]
     said = dict(facts(*plan_table(table, target="town", task="classification", model="ridge")))
     assert said["target"] == "'town', 3 classes: Bonn, Jena, Ulm"
@@ -270,6 +302,26 @@ def test_preparations_come_back_from_their_record(table, impute, scaling):
         "one": ["one"],
         "town": ["town=Bonn", "town=Jena", "town=Ulm"],
     }
+
+
+@pytest.mark.parametrize("task", ["regression", "classification"])
+def test_where_a_number_is_missing_is_a_feature_if_that_tells_of_the_target(task):
+    random = np.random.default_rng(1)
+    y = random.normal(size=300)
+    chance, telling, whole = random.normal(size=(3, 300))
+    chance[random.random(300) < 0.1] = np.nan
+    telling[(y > 1) & (random.random(300) < 0.5)] = np.nan
+    features = Table({"chance": chance, "telling": telling, "whole": whole})
+    target = y if task == "regression" else np.digitize(y, [-1, 1]).astype(np.int32)
+    base = settled(rows=300, data="t", target="y", task=task)
+    names = {
+        indicators: prepare(base.changed(indicators=indicators), features, target).names()[3:]
+        for indicators in ("telling", "always", "never")
+    }
+    assert names == {"telling": ["telling missing"], "always": ["chance missing", "telling missing"], "never": []}
+    assert prepare(base, features).names()[3:] == names["always"]  # of a target that nobody knows
+    constant = np.zeros(300) if task == "regression" else np.zeros(300, np.int32)
+    assert prepare(base, features, constant).names()[3:] == []
 
 
 def test_clipping_leaves_a_column_of_zeros_and_ones_what_it_tells():
@@ -398,7 +450,9 @@ def test_an_mlp_of_classes(tmp_path):
 
 @pytest.mark.slow
 def test_early_stopping_ends_the_history_and_the_run_reads_back(tmp_path, table):
-    result = fit_table(table, target="price", epochs=60, patience=3, hidden=(4,), progress=False, refit=False)
+    result = fit_table(
+        table, target="price", epochs=60, patience=3, hidden=(4,), members=1, progress=False, refit=False
+    )
     history = result.run.history["validation_loss"]
     assert result.config.epochs == len(history) <= 60
     assert result.fitted.run.best_epoch == int(np.argmin(history)) + 1

@@ -2,12 +2,21 @@ from __future__ import annotations
 
 import dataclasses
 
+import jax
 import numpy as np
 import pytest
 from sklearn import linear_model
 
 from chainrule.recipes.table_config import TableConfig, settled
-from chainrule.recipes.table_models import STRENGTHS, _Triangle, fit_model, linear_settings, outputs_of, refit_model
+from chainrule.recipes.table_models import (
+    STRENGTHS,
+    _Triangle,
+    build_model,
+    fit_model,
+    linear_settings,
+    outputs_of,
+    refit_model,
+)
 
 
 @pytest.fixture
@@ -42,23 +51,50 @@ def test_dependent_features_have_the_smallest_weights(rows):
     assert np.isfinite(few.weights).all()
 
 
-def test_ridge_takes_the_strength_that_the_validation_rows_like_best(rows):
-    x, y = rows
+@pytest.mark.parametrize(("columns", "usual"), [(4, True), (60, False)])
+def test_ridge_takes_another_strength_than_1_where_that_is_better_beyond_chance(columns, usual):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(120, columns)).astype(np.float32)
+    y = (x[:, :3] @ [1.0, -1.0, 0.5] + 2 * random.normal(size=120)).astype(np.float32)[:, None]
     fitted = fit_model(settings("ridge"), 1, (x[:80], y[:80]), (x[80:], y[80:]))
     errors = {
-        strength: np.mean((linear_model.Ridge(strength).fit(x[:80], y[:80]).predict(x[80:]) - y[80:, 0]) ** 2)
+        strength: (linear_model.Ridge(strength).fit(x[:80], y[:80, 0]).predict(x[80:]) - y[80:, 0]) ** 2
         for strength in STRENGTHS
     }
-    assert fitted.strength == min(errors, key=errors.get)
-    assert list(fitted.tried.values()) == pytest.approx(list(errors.values()), rel=1e-4)
+    means = {strength: each.mean() for strength, each in errors.items()}
+    best = min(means, key=means.get)
+    gains = errors[1.0] - errors[best]
+    assert best != 1
+    assert (gains.mean() <= gains.std(ddof=1) / np.sqrt(40)) == usual
+    assert fitted.strength == (1.0 if usual else best)
+    assert list(fitted.tried) == sorted(STRENGTHS)
+    assert list(fitted.tried.values()) == pytest.approx(list(means.values()), rel=1e-4)
     expected = linear_model.Ridge(fitted.strength).fit(x[:80], y[:80, 0]).predict(x)
     np.testing.assert_allclose(outputs_of(fitted.run, x)[:, 0], expected, rtol=1e-4, atol=1e-5)
-    assert fitted.run.history["validation_loss"] == pytest.approx([min(errors.values())], rel=1e-4)
+    assert fitted.run.history["validation_loss"] == pytest.approx([means[fitted.strength]], rel=1e-4)
 
     again = refit_model(settings("ridge"), 1, (x, y), fitted)
     expected = linear_model.Ridge(fitted.strength).fit(x, y[:, 0]).predict(x)
     np.testing.assert_allclose(outputs_of(again.run, x)[:, 0], expected, rtol=1e-4, atol=1e-5)
     assert again.run.history == fitted.run.history
+
+
+@pytest.mark.parametrize(
+    ("truth", "edge"),
+    [
+        (lambda x, noise: x[:, :1] * 3, "the weakest tried: a weaker one may do better"),
+        (lambda x, noise: noise[:, None], "the strongest tried: a stronger one may do better"),
+        (lambda x, noise: x[:, :1] + 2 * noise[:, None], ""),
+    ],
+)
+def test_a_strength_at_the_edge_of_what_was_tried_is_said(truth, edge):
+    random = np.random.default_rng(2)
+    x = random.normal(size=(60, 12)).astype(np.float32)
+    y = truth(x, random.normal(size=60)).astype(np.float32)
+    fitted = fit_model(settings("ridge"), 1, (x[:30], y[:30]), (x[30:], y[30:]))
+    assert fitted.at_the_edge == edge
+    assert (fitted.strength in (STRENGTHS[0], STRENGTHS[-1])) == bool(edge)
+    assert fit_model(settings("linear"), 1, (x[:30], y[:30]), (x[30:], y[30:])).at_the_edge == ""
 
 
 def test_outputs_do_not_depend_on_how_many_rows_go_at_once(rows, monkeypatch):
@@ -69,19 +105,62 @@ def test_outputs_do_not_depend_on_how_many_rows_go_at_once(rows, monkeypatch):
     np.testing.assert_allclose(outputs_of(run, x), whole, rtol=1e-6)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("strength", [0.01, 0.1])
-def test_softmax_regression_comes_to_where_scikit_learn_comes(strength, monkeypatch):
-    monkeypatch.setattr("chainrule.recipes.table_models.PENALTIES", (strength,))
+@pytest.mark.parametrize("gradients", ["hand", pytest.param("autodiff", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("block", [4_000_000, 500])
+def test_a_ridge_of_classes_is_where_scikit_learn_comes(gradients, block, monkeypatch):
+    monkeypatch.setattr("chainrule.recipes.table_models.STRENGTHS_OF_CLASSES", (0.1, 1.0, 10.0))
+    monkeypatch.setattr("chainrule.recipes.table_softmax._BLOCK", block)
     random = np.random.default_rng(2)
     x = random.normal(size=(300, 3)).astype(np.float32)
     y = (x @ random.normal(size=(3, 3)) + random.gumbel(size=(300, 3))).argmax(axis=1).astype(np.int32)
-    config = settings("ridge", "classification", epochs=400, batch_size=300, patience=400)
-    fitted = fit_model(config, 3, (x, y), (x, y), progress=False)
-    reference = linear_model.LogisticRegression(C=1 / (strength * 300), tol=1e-8).fit(x, y)
-    found = np.exp(outputs_of(fitted.run, x))
-    # Scikit-learn's weights sum to 0 over the classes too, where ridge has its minimum.
-    np.testing.assert_allclose(found / found.sum(axis=1, keepdims=True), reference.predict_proba(x), atol=0.02)
+    config = settings("ridge", "classification", gradients=gradients)
+    fitted = fit_model(config, 3, (x[:200], y[:200]), (x[200:], y[200:]), progress=False)
+    assert list(fitted.tried) == [0.1, 1.0, 10.0]
+    for strength, loss in fitted.tried.items():
+        reference = linear_model.LogisticRegression(C=1 / strength, tol=1e-9, max_iter=1000).fit(x[:200], y[:200])
+        said = np.log(reference.predict_proba(x[200:]))[np.arange(100), y[200:]]
+        assert loss == pytest.approx(-said.mean(), rel=1e-4)
+    again = refit_model(config, 3, (x, y), fitted)
+    reference = linear_model.LogisticRegression(C=1 / fitted.strength, tol=1e-9, max_iter=1000).fit(x, y)
+    found = np.exp(outputs_of(again.run, x))
+    np.testing.assert_allclose(
+        found / found.sum(axis=1, keepdims=True), reference.predict_proba(x), rtol=1e-3, atol=1e-5
+    )
+
+
+def test_a_minimum_that_is_far_away_is_said(monkeypatch):
+    from chainrule.recipes.table_softmax import solve_softmax
+
+    x = np.array([[1.0, 1e6], [-1.0, -2e6], [0.5, 3e6], [0.1, 1e6]])
+    model = build_model(settings("ridge", "classification"), 2)
+    params, _ = model.init(jax.random.key(0), (2,))
+    labels = np.array([0, 1, 0, 1], np.int32)
+    with pytest.raises(ValueError, match=r"strength must be at least 0, got -1\.0"):
+        solve_softmax(model, params, x, labels, strength=-1.0)
+    monkeypatch.setattr("chainrule.recipes.table_softmax._ITERATIONS", 1)
+    with pytest.warns(UserWarning, match="after 1 iterations a slope of .* is left"):
+        solve_softmax(model, params, x / [1.0, 1e4], labels, strength=1e-6)
+
+
+def test_several_networks_are_their_mean(rows):
+    x, y = rows
+    parts = (x[:80], y[:80]), (x[80:], y[80:])
+    config = settings("mlp", members=3, hidden=(4,), epochs=6, patience=2)
+    fitted = fit_model(config, 1, *parts, progress=False)
+    alone = [
+        fit_model(config.changed(members=1, seed=int(seed)), 1, *parts, progress=False).run
+        for seed in np.random.SeedSequence(config.seed).generate_state(3) % 2**31
+    ]
+    expected = np.mean([outputs_of(run, x) for run in alone], axis=0)
+    np.testing.assert_allclose(outputs_of(fitted.run, x), expected, rtol=1e-5, atol=1e-6)
+    assert fitted.run.best_epoch == np.median([run.best_epoch for run in alone])
+    assert fitted.run.history == alone[0].history
+    assert not np.allclose(outputs_of(alone[0], x), outputs_of(alone[1], x), rtol=0.01)
+
+    again = refit_model(config, 1, (x, y), fitted, progress=False)
+    assert len(again.run.params) == 3
+    assert again.run.history == fitted.run.history
+    assert not np.allclose(outputs_of(again.run, x), outputs_of(fitted.run, x), rtol=1e-3)
 
 
 def test_what_is_not_chosen_is_settled_by_the_rows():
@@ -97,9 +176,12 @@ def test_what_is_not_chosen_is_settled_by_the_rows():
     }
     assert sizes[500].epochs == 300
     assert sizes[10**6].epochs * 10**6 / 1024 == pytest.approx(60_000, rel=0.05)
-    assert settings("ridge").epochs == settings("linear").epochs == 1
-    assert settings("ridge", "classification").epochs == 300
-    assert (sizes[20].hidden, sizes[20].learning_rate, sizes[20].weight_decay) == ((16,), 3e-3, 0.5)
+    assert settings("ridge").epochs == settings("linear").epochs == settings("ridge", "classification").epochs == 1
+    assert settings("linear", "classification").epochs == 300
+    assert settled(rows=10**6, data="t", target="y", task="classification", model="linear").epochs == 6
+    assert {rows: config.members for rows, config in sizes.items()} == {20: 5, 500: 5, 5000: 5, 50_000: 1, 10**6: 1}
+    assert settings("linear").members == 1
+    assert (sizes[20].hidden, sizes[20].learning_rate, sizes[20].weight_decay) == ((32,), 2e-3, 0.3)
     assert (sizes[500].hidden, sizes[500].learning_rate, sizes[500].weight_decay) == ((64,), 1e-3, 0.1)
     assert settings("mlp", hidden=()).hidden == ()
 
@@ -129,6 +211,9 @@ def test_the_linear_model_that_is_compared_has_settings_of_its_own():
         ({"model": "linear"}, "hidden is for mlp, linear has no hidden layers"),
         ({"test_share": 0.7}, "test_share must be above 0 and at most 0.5, got 0.7"),
         ({"test_share": float("nan")}, "test_share must be a finite number"),
+        ({"members": 0}, "members must be a positive integer"),
+        ({"model": "ridge", "hidden": (), "members": 2}, "members is for mlp, ridge has one best fit, got 2"),
+        ({"indicators": "some"}, "indicators must be 'telling', 'always' or 'never', got 'some'"),
         ({"patience": 0}, "patience must be a positive integer"),
         ({"refit": 1}, "refit must be True or False, got 1"),
     ],

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chainrule.data.tables import Table
+from chainrule.data.tables import Table, read_table
 from chainrule.recipes.table_columns import as_categories, decide_uses, written_number
 from chainrule.recipes.table_problem import read_problem
 
@@ -35,7 +35,10 @@ def test_what_is_done_with_every_column_is_said():
     assert said == {
         "x": ("number", "number, scaled"),
         "y": ("target", "target"),
-        "gaps": ("number", "number, median where missing (and a 0/1 column of where), scaled"),
+        "gaps": (
+            "number",
+            "number, median where missing (and a 0/1 column of where, if that tells of the target), scaled",
+        ),
         "empty": ("left out", "left out: all missing"),
         "same": ("left out", "left out: constant"),
         "colour": ("category", "one-hot of 2"),
@@ -48,6 +51,26 @@ def test_what_is_done_with_every_column_is_said():
         "gaps": (24, 96),
         "colour": (40, 2),
     }
+
+
+@pytest.mark.parametrize(
+    ("cells", "note"),
+    [
+        (["12 %", "13 %", "5 %"], "numbers with a unit such as '12 %': strip it"),
+        (["31.12.2024", "30.12.2024", "29.12.2024"], "dates not of the form YYYY-MM-DD or"),
+        (["yes", "Yes", "no"], "words that differ only by case or blanks such as 'yes' and 'Yes': kept apart"),
+        (["001", "002", "010"], "codes with leading zeros such as '001': read as words; for numbers strip the zeros"),
+    ],
+)
+def test_what_is_surprising_about_a_column_is_said_in_its_use(tmp_path, cells, note):
+    path = tmp_path / "t.csv"
+    path.write_text("c,y\n" + "".join(f"{cell},{i / 2}\n" for i, cell in enumerate(cells * 10)))
+    assert f"one-hot of 3 ({note}" in read_problem(path, target="y").uses[0].use
+    problem = read_problem(path, target="c")
+    assert f"target ({note}" in problem.uses[0].use
+    assert problem.classes == tuple(sorted(cells))
+    with pytest.raises(ValueError, match=r"no column is left to predict 'y' from: 'c' is left out: as asked$"):
+        decide_uses(read_table(path), target="y", drop=["c"])
 
 
 def test_many_categories_are_cut_to_the_most_frequent():

@@ -11,7 +11,7 @@ import click
 
 from chainrule.cli.prose_table import prose_table
 from chainrule.cli.report import facts, seconds, table
-from chainrule.recipes.table_config import IMPUTATIONS, MODELS, OUTLIERS, SCALINGS, TASKS
+from chainrule.recipes.table_config import IMPUTATIONS, INDICATORS, MODELS, OUTLIERS, SCALINGS, TASKS
 
 if TYPE_CHECKING:
     from chainrule.cli import Settings
@@ -46,7 +46,10 @@ def delimiter_of(ctx: click.Context, param: click.Parameter, value: str | None) 
     "--hidden",
     metavar="WIDTHS",
     callback=_widths,
-    help="Of the MLP's hidden layers, as 64,32.  [default: 16 below 500 rows to train on, else 64]",
+    help="Of the MLP's hidden layers, as 64,32.  [default: 32 below 500 rows to train on, else 64]",
+)
+@click.option(
+    "--members", type=int, help="How many MLPs, of which the mean is the model.  [default: 5 below 10,000 rows, else 1]"
 )
 @click.option("--epochs", type=int, help="How often to go through the training rows at the most.")
 @click.option("--batch-size", type=int, help="Examples a step.")
@@ -54,6 +57,13 @@ def delimiter_of(ctx: click.Context, param: click.Parameter, value: str | None) 
 @click.option("--scaling", type=click.Choice(SCALINGS), default="standard", show_default=True, help="Of numbers.")
 @click.option(
     "--impute", type=click.Choice(IMPUTATIONS), default="median", show_default=True, help="What fills missing numbers."
+)
+@click.option(
+    "--indicators",
+    type=click.Choice(INDICATORS),
+    default="telling",
+    show_default=True,
+    help="When a 0/1 column of where a number is missing is added: where it is correlated with the target, or ...",
 )
 @click.option(
     "--outliers", type=click.Choice(OUTLIERS), default="clip", show_default=True, help="Of numbers: clip, or keep them."
@@ -137,8 +147,8 @@ def fit(
     epochs = result.fitted.run.best_epoch
     facts(
         [
-            *([] if result.config.in_closed_form else [("best epoch", f"{epochs} of {result.config.epochs}")]),
-            *([] if result.fitted.strength is None else [("strength", f"{result.fitted.strength:.3g}")]),
+            *([] if result.config.is_solved else [("best epoch", f"{epochs} of {result.config.epochs}")]),
+            *([("strength", result.strength())] if result.strength() else []),
             ("kept", result.kept()),
             ("compiling", seconds(result.run.compile_seconds)),
             ("training", seconds(result.run.run_seconds)),

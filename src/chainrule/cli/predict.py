@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -29,7 +29,10 @@ _KINDS = ("images", "table")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("path", metavar="IMAGE|TABLE", type=click.Path(path_type=Path))
 @click.option(
-    "--json", "as_json", is_flag=True, help="Of an image: print one line of JSON, with the probability of every class."
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Of an image: print one line of JSON, with the probability of every class. Of a table: one for each row.",
 )
 @click.option(
     "--out",
@@ -53,7 +56,8 @@ def predict(settings: Settings, run: Path, path: Path, as_json: bool, out: Path 
     cropped, scaled and centred as those that the network has seen.
 
     TABLE holds the columns that the model was trained on, in any order. Predictions are CSV: the number of the row,
-    from 1, the prediction, and for classes the probability of each.
+    from 1, the prediction, and for classes the probability of each; with --json a line of JSON for each row holds the
+    same.
     """
     from chainrule.recipes import read_run
 
@@ -68,9 +72,7 @@ def predict(settings: Settings, run: Path, path: Path, as_json: bool, out: Path 
         needed = "images" if is_image else " or ".join(_KINDS)
         raise ValueError(f"{run} is a run of {kind}, and one of {needed} is needed")
     if kind == "table":
-        if as_json:
-            raise click.UsageError("--json is for images; the predictions of a table are CSV.")
-        _predict_table(saved, path, out, **reading)
+        _predict_table(saved, path, out, as_json, **reading)
         return
     given = [f"--{name}" for name, value in (("out", out), *reading.items()) if value is not None]
     if given:
@@ -94,23 +96,39 @@ def _predict_image(saved: Any, path: Path, as_json: bool) -> None:
     table(["class", "probability"], [[saved.class_names[i], f"{probabilities[i]:.4f}"] for i in order[:_SHOWN]])
 
 
-def _predict_table(saved: Any, path: Path, out: Path | None, **reading: str | None) -> None:
+def _predict_table(saved: Any, path: Path, out: Path | None, as_json: bool, **reading: str | None) -> None:
     if out is not None and os.path.lexists(out):
         raise FileExistsError(f"{out} exists already, and nothing is overwritten: give another file, or remove it")
     predictions = saved.predict(path, **reading)
-    lines = _lines(predictions)
     if out is None:
-        csv.writer(sys.stdout, lineterminator="\n").writerows(lines)
+        _write(predictions, sys.stdout, as_json)
         return
     try:
         with out.open("x", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(lines)
+            _write(predictions, file, as_json)
     except FileExistsError:
         raise
     except OSError:
         out.unlink(missing_ok=True)  # a file that is cut off looks like one that is whole
         raise
     facts([("rows", f"{len(predictions.values):,}"), ("predictions", str(out))])
+
+
+def _write(predictions: Any, file: TextIO, as_json: bool) -> None:
+    if as_json:
+        file.writelines(json.dumps(each, allow_nan=False) + "\n" for each in _objects(predictions))
+    else:
+        csv.writer(file, lineterminator="\n").writerows(_lines(predictions))
+
+
+def _objects(predictions: Any) -> Iterator[dict[str, Any]]:
+    """What JSON says of each row: the probabilities where there are classes, all numbers as they are."""
+    for row, value in enumerate(predictions.values.tolist(), start=1):
+        found: dict[str, Any] = {"row": row, "prediction": value}
+        if predictions.probabilities is not None:
+            shares = predictions.probabilities[row - 1].tolist()
+            found["probabilities"] = dict(zip(predictions.classes, shares, strict=True))
+        yield found
 
 
 def _lines(predictions: Any) -> Iterator[list[Any]]:

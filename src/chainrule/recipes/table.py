@@ -59,7 +59,7 @@ Settings = TableConfig
 _NAMES_SHOWN = 8
 _MOST_PARAMETERS = 2**31
 _OPTIONS = {field.name for field in dataclasses.fields(TableConfig)} - {"data"}
-_OUTLIERS = {"keep": "", "clip": "; numbers more than 3 interquartile ranges beyond the quartiles are clipped to there"}
+_OUTLIERS = {"keep": "", "clip": "; numbers more than 4 interquartile ranges beyond the quartiles are clipped to there"}
 
 
 def fit_table(
@@ -81,8 +81,9 @@ def fit_table(
         model: ``"mlp"``, ``"ridge"`` or ``"linear"``.
         time: a column of dates or numbers: the latest rows are for the test; None: the split is at random.
         progress: whether to show a progress bar; None: if the standard error is a terminal.
-        **choices: as ``plan_table`` has them: hidden, epochs, batch_size, learning_rate, patience, scaling, impute,
-            outliers, drop, categorical, delimiter, encoding, missing, test_share, refit, seed, gradients.
+        **choices: as ``plan_table`` has them: hidden, members, epochs, batch_size, learning_rate, patience, scaling,
+            impute, indicators, outliers, drop, categorical, delimiter, encoding, missing, test_share, refit, seed,
+            gradients.
 
     Raises:
         ValueError: for a file that is no table, a target that cannot be learnt, and settings that no training could
@@ -106,6 +107,7 @@ def plan_table(
     encoding: str | None = None,
     missing: Sequence[str] | None = None,
     impute: str = "median",
+    indicators: str = "telling",
     test_share: float = 0.2,
     **choices: Any,
 ) -> tuple[TableConfig, Problem]:
@@ -123,6 +125,7 @@ def plan_table(
         encoding: of the file; None: UTF-8.
         missing: words that stand for a missing cell; None: the usual ones.
         impute: ``"median"``, ``"mean"`` or ``"knn"``.
+        indicators: ``"telling"``, ``"always"`` or ``"never"``: when a column of 0 and 1 says where a number was missing.
         test_share: the share of the rows to test on, and of the rest to validate by.
         **choices: further settings, as ``TableConfig`` has them; those that are None are settled by the number of rows.
 
@@ -156,6 +159,7 @@ def plan_table(
         "encoding": encoding,
         "missing": None if missing is None else tuple(missing),
         "impute": impute,
+        "indicators": indicators,
     }
     chosen = {name: value for name, value in choices.items() if value is not None}
     name = table.source if isinstance(table, Table) else os.fspath(table)
@@ -179,6 +183,7 @@ def load_data(config: TableConfig) -> Problem:
         encoding=config.encoding,
         missing=config.missing,
         impute=config.impute,
+        indicators=config.indicators,
     )
 
 
@@ -188,15 +193,16 @@ def facts(config: TableConfig, problem: Problem) -> list[tuple[str, str]]:
     left_out = f", {problem.without_target:,} more without a target are left out" if problem.without_target else ""
     if problem.words_without_target:
         left_out += f" (there stood {', '.join(map(repr, problem.words_without_target))}, or nothing)"
-    how = "at random" if problem.task == "regression" else "at random, each class in proportion"
+    by = "at random" if problem.task == "regression" else "at random, each class in proportion"
     if config.time is not None:
-        how = f"by {config.time!r}, the latest last"
+        by = f"by {config.time!r}, the latest last"
     target = f"{problem.target!r}"
     if problem.classes:
         shown = ", ".join(problem.classes[:_NAMES_SHOWN]) + (", ..." if len(problem.classes) > _NAMES_SHOWN else "")
         target += f", {len(problem.classes)} classes: {shown}"
-    if config.in_closed_form:
-        how_fitted = [("fitting", "in closed form, float64" + (", strength by validation" * (config.model == "ridge")))]
+    if config.is_solved:
+        how = "in closed form" if config.task == "regression" else "softmax regression, to its minimum by L-BFGS"
+        how_fitted = [("fitting", f"{how}, float64" + (", strength by validation" * (config.model == "ridge")))]
     else:
         how_fitted = training.facts_of_training(config, f"stopped after {config.patience} without a gain in validation")
     return [
@@ -207,9 +213,9 @@ def facts(config: TableConfig, problem: Problem) -> list[tuple[str, str]]:
         (
             "rows",
             f"{len(rows.train):,} to train on, {len(rows.validation):,} to validate by, {len(rows.test):,} to test on; "
-            f"{how}",
+            f"{by}",
         ),
-        ("model", f"{config.model}: {build_model(config, len(problem.classes) or 1)!r}"),
+        ("model", f"{config.model}: {_described(config, len(problem.classes) or 1)}"),
         *how_fitted,
     ]
 
@@ -307,7 +313,7 @@ class _Learnt:
     @classmethod
     def of(cls, config: TableConfig, problem: Problem, rows: np.ndarray) -> _Learnt:
         scale = TargetScale.of(problem.y[rows]) if problem.task == "regression" else None
-        return cls(prepare(config, _of_rows(problem, rows)), scale, len(problem.classes))
+        return cls(prepare(config, _of_rows(problem, rows), problem.y[rows]), scale, len(problem.classes))
 
     def data(self, problem: Problem, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Inputs and targets as the network takes them."""
@@ -340,12 +346,21 @@ class _Learnt:
         return permutation_importance(names, self.preparation.owners(), x, error, seed=seed)
 
 
+def _described(config: TableConfig, outputs: int) -> str:
+    """The network in words; of several alike, one."""
+    one = repr(build_model(config.changed(members=1), outputs))
+    return one if config.members == 1 else f"the mean of {config.members} of {one}"
+
+
 def _require_size(config: TableConfig, features: int, outputs: int) -> None:
     """Refuse a network that no memory holds, before a part of it is made."""
     widths = (features, *config.hidden, outputs)
-    size = sum((before + 1) * after for before, after in itertools.pairwise(widths))
+    size = config.members * sum((before + 1) * after for before, after in itertools.pairwise(widths))
     if size > _MOST_PARAMETERS:
-        raise ValueError(f"hidden must leave at most {_MOST_PARAMETERS:,} parameters, {config.hidden} has {size:,}")
+        raise ValueError(
+            f"hidden must leave at most {_MOST_PARAMETERS:,} parameters, {config.hidden} has {size:,}"
+            + (f" in {config.members} networks" if config.members > 1 else "")
+        )
 
 
 def _counted(number: int, what: str) -> str:

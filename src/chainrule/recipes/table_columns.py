@@ -23,6 +23,11 @@ __all__ = [
 ]
 
 MOST_CATEGORIES = 100
+_FLAGGED = {
+    "telling": " (and a 0/1 column of where, if that tells of the target)",
+    "always": " (and a 0/1 column of where)",
+    "never": "",
+}
 _IDENTIFIER = 50  # distinct categories, above which a value of its own in most rows makes a column a name
 
 Role = Literal["target", "time", "number", "category", "left out"]
@@ -39,6 +44,8 @@ class ColumnUse:
         distinct: how many distinct values it has.
         role: what it is to the model; dates that are features are numbers to it.
         use: the same in words.
+        lowest: of a feature of numbers or dates (as days) the smallest one; None where that is not known.
+        highest: the largest one likewise.
     """
 
     name: str
@@ -47,6 +54,8 @@ class ColumnUse:
     distinct: int
     role: Role
     use: str
+    lowest: float | None = None
+    highest: float | None = None
 
     def record(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -54,7 +63,13 @@ class ColumnUse:
 
 
 def decide_uses(
-    table: Table, *, target: str, time: str | None = None, drop: Sequence[str] = (), impute: str = "median"
+    table: Table,
+    *,
+    target: str,
+    time: str | None = None,
+    drop: Sequence[str] = (),
+    impute: str = "median",
+    indicators: str = "telling",
 ) -> tuple[ColumnUse, ...]:
     """Decide what is done with every column of a table.
 
@@ -68,6 +83,7 @@ def decide_uses(
         time: the column by which the table is split; no feature.
         drop: columns to leave out.
         impute: how missing numbers are filled in, for the words.
+        indicators: when a column of 0 and 1 says where a number was missing, for the words.
 
     Raises:
         ValueError: when no feature is left.
@@ -75,14 +91,17 @@ def decide_uses(
     rows = len(table)
     uses = []
     for column in summarise(table):
-        role, use = _role_and_use(column, rows, target=target, time=time, drop=drop, impute=impute)
+        role, use = _role_and_use(
+            column, rows, target=target, time=time, drop=drop, impute=impute, indicators=indicators
+        )
         kind = "not looked at" if column.name in drop else column.kind
         words = table.missing_words.get(column.name)
         if column.name == target and words:
             use += f", missing where {', '.join(map(repr, words))}"
-        if column.note:
+        if column.note and column.name not in drop:
             use += f" ({column.note})"
-        uses.append(ColumnUse(column.name, kind, int(column.missing), int(column.distinct), role, use))
+        extremes = _extremes(table[column.name]) if role == "number" else (None, None)
+        uses.append(ColumnUse(column.name, kind, int(column.missing), int(column.distinct), role, use, *extremes))
     if not feature_names(uses):
         said = "; ".join(f"{use.name!r} is {use.use}" for use in uses if use.role != "target")
         raise ValueError(
@@ -91,8 +110,22 @@ def decide_uses(
     return tuple(uses)
 
 
+def _extremes(column: np.ndarray) -> tuple[float | None, float | None]:
+    """The smallest and the largest number of a column, dates as days."""
+    numbers = days(column) if column.dtype.kind == "M" else column
+    known = numbers[np.isfinite(numbers)]
+    return (float(known.min()), float(known.max())) if known.size else (None, None)
+
+
 def _role_and_use(
-    column: ColumnSummary, rows: int, *, target: str, time: str | None, drop: Sequence[str], impute: str
+    column: ColumnSummary,
+    rows: int,
+    *,
+    target: str,
+    time: str | None,
+    drop: Sequence[str],
+    impute: str,
+    indicators: str,
 ) -> tuple[Role, str]:
     """The role of a column, and the same in words."""
     if column.name == target:
@@ -106,7 +139,7 @@ def _role_and_use(
         few = column.distinct <= MOST_CATEGORIES
         most = f"the {MOST_CATEGORIES} most frequent, the rest in one"
         return "category", f"one-hot of {column.distinct if few else most}"
-    filled = f", {impute} where missing (and a 0/1 column of where)" if column.missing else ""
+    filled = f", {impute} where missing{_FLAGGED[indicators]}" if column.missing else ""
     return "number", f"{'days since 1970' if column.kind == 'date' else 'number'}{filled}, scaled"
 
 

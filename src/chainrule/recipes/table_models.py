@@ -1,4 +1,4 @@
-"""The models of a table: an MLP, and linear ones in closed form or by training, all of them layers with parameters.
+"""The models of a table: the mean of some MLPs, and linear ones, all of them layers with parameters.
 
 Regressions are of the standardised target, so that one learning rate serves every unit. Linear ones are computed::
 
@@ -9,14 +9,22 @@ All that these need of the rows is the triangle R of X = Q R with the means take
 w|^2 + a part without w: a table of a million rows is gone through once, a block at a time, and every strength costs no
 more than a small matrix does.
 
-Classes are the softmax of the outputs. There the linear ones are trained by the same loop as the MLP, ridge with
-strength / 2 |w|^2 added to the mean loss.
+Classes are the softmax of the outputs. There the linear model is trained by the same loop as the MLP, for of classes that
+a plane divides it has no best fit and early stopping has to choose one; ridge, which has, is solved by L-BFGS.
+
+Ridge's strength is 1, as is usual for features that are scaled, unless another does better on the validation rows by more
+than one standard error: a hundred rows choose among twenty strengths little better than by chance.
+
+Several MLPs differ in their first parameters and the order of their batches. Their mean, (y_1 + ... + y_K) / K, is the
+sum of networks whose last layer is divided by K: a ``parallel`` of them.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,22 +32,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from chainrule import losses, models, train
+from chainrule import compose, losses, models, train
 from chainrule.layer import Layer
 from chainrule.maths import linear_algebra
 from chainrule.maths.linear_algebra import LinearFit
 from chainrule.recipes import training
 from chainrule.recipes.table_config import TableConfig, settled
+from chainrule.recipes.table_softmax import solve_softmax
 from chainrule.recipes.weather_linear import in_float64
 from chainrule.train.step import TrainState
 
 __all__ = ["Fitted", "build_model", "fit_model", "linear_settings", "outputs_of", "refit_model"]
 
 STRENGTHS = tuple(float(10.0 ** (power / 2)) for power in range(-6, 13))
-"""Of ridge in closed form, for the sum of the squared errors: 0.001 to 1,000,000, two to a decade."""
+"""Of ridge, for the sum of the squared errors: 0.001 to 1,000,000, two to a decade."""
 
-PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)
-"""Of a ridge of classes, for the mean loss."""
+STRENGTHS_OF_CLASSES = tuple(float(10.0 ** (power / 2)) for power in range(-4, 7))
+"""Of ridge, for the sum of the cross-entropies: 0.01 to 1,000, two to a decade."""
+
+USUAL_STRENGTH = 1.0
 
 _BLOCK = 4_000_000  # numbers of a block of rows
 _RCOND = 1e-6  # of features in float32, directions below this share of the longest are rounding
@@ -62,16 +73,36 @@ class Fitted:
     strength: float | None = None
     tried: dict[float, float] = dataclasses.field(default_factory=dict)
 
+    @property
+    def at_the_edge(self) -> str:
+        """Say so where the strength is the weakest or the strongest that was tried; "" where it lies between them."""
+        if self.strength is None or len(self.tried) < 2:
+            return ""
+        if self.strength == min(self.tried):
+            return "the weakest tried: a weaker one may do better"
+        return "the strongest tried: a stronger one may do better" if self.strength == max(self.tried) else ""
+
 
 def build_model(config: TableConfig, outputs: int) -> Layer:
     """Build the network of the settings, with one output for a number, or one a class."""
-    return models.mlp((*config.hidden, outputs))
+    network = models.mlp((*config.hidden, outputs))
+    return network if config.members == 1 else compose.parallel(*[network] * config.members)
 
 
 def linear_settings(config: TableConfig, rows: int) -> TableConfig:
     """The settings of the linear model that another one is compared with."""
     usual = settled(rows=rows, model="linear", data=config.data, target=config.target, task=config.task)
-    names = ("model", "hidden", "epochs", "batch_size", "learning_rate", "optimizer", "weight_decay", "patience")
+    names = (
+        "model",
+        "hidden",
+        "members",
+        "epochs",
+        "batch_size",
+        "learning_rate",
+        "optimizer",
+        "weight_decay",
+        "patience",
+    )
     return dataclasses.replace(config, **{name: getattr(usual, name) for name in names})
 
 
@@ -90,17 +121,10 @@ def fit_model(
     Raises:
         ValueError: when the loss does not stay finite, and for what ``train.fit`` refuses.
     """
-    if config.in_closed_form:
-        return _solved(config, data, validation)
-    if config.model != "ridge":
-        return Fitted(_trained(config, outputs, data, validation, progress=progress))
-    runs = {
-        strength: _trained(config, outputs, data, validation, strength=strength, progress=progress)
-        for strength in PENALTIES
-    }
-    tried = {strength: run.history["validation_loss"][run.best_epoch - 1] for strength, run in runs.items()}
-    strength = min(tried, key=lambda each: tried[each])
-    return Fitted(runs[strength], strength, tried)
+    if config.is_solved:
+        return _solved(config, outputs, data, validation, progress=progress)
+    runs = [_trained(each, outputs, data, validation, progress=progress) for each in _one_by_one(config)]
+    return Fitted(_mean_of(config, outputs, runs, validation))
 
 
 def refit_model(
@@ -110,13 +134,14 @@ def refit_model(
 
     The history stays that of the first training, the only one that had rows to validate by.
     """
-    if config.in_closed_form:
+    if config.is_solved:
         clock = time.perf_counter()
-        params = _closed_form(build_model(config, 1), data, found.strength)
+        params = _solution(config, build_model(config, outputs), data, found.strength)
         run = dataclasses.replace(found.run, params=params)
         return dataclasses.replace(found, run=_timed(run, 0.0, time.perf_counter() - clock))
     shorter = config.changed(epochs=found.run.best_epoch, batch_size=min(config.batch_size, len(data[0])))
-    run = _trained(shorter, outputs, data, None, strength=found.strength, progress=progress)
+    runs = [_trained(each, outputs, data, None, progress=progress) for each in _one_by_one(shorter)]
+    run = _mean_of(config, outputs, runs)
     kept = dataclasses.replace(found.run, params=run.params, state=run.state)
     return dataclasses.replace(found, run=_timed(kept, run.compile_seconds, run.run_seconds))
 
@@ -148,14 +173,11 @@ def _trained(
     data: Data,
     validation: Data | None,
     *,
-    strength: float | None = None,
     progress: bool | None = None,
 ) -> train.Run:
     model = build_model(config, outputs)
     config = config.changed(batch_size=min(config.batch_size, len(data[0])))
     options: dict[str, Any] = {}
-    if strength:
-        options["penalty"] = losses.l2_penalty.bind(strength=strength)
     if validation is not None:
         options |= {"validation": validation, "early_stopping": train.EarlyStopping(config.patience)}
     if not config.hidden:
@@ -166,40 +188,128 @@ def _trained(
     return training.fit(model, loss, config, data, progress=progress, **options)
 
 
-def _solved(config: TableConfig, data: Data, validation: Data) -> Fitted:
-    """Fit in closed form; for ridge, with the strength that the validation rows choose."""
-    clock = time.perf_counter()
-    model = build_model(config, 1)
-    tried = {}
-    strength = None
-    if config.model == "ridge":
-        triangle = _Triangle.of(*data)
-        for each in STRENGTHS:
-            fit = triangle.solve(each)
-            tried[each] = float(np.mean((validation[0] @ fit.weights + fit.intercept - validation[1][:, 0]) ** 2))
-        strength = min(tried, key=lambda each: tried[each])
-    params = _closed_form(model, data, strength)
-    state = jax.eval_shape(lambda: model.build(jax.random.key(0), data[0].shape[1:], jnp.float32))[1]
-    run = train.Run(
-        model=model,
+def _one_by_one(config: TableConfig) -> list[TableConfig]:
+    """The settings of each MLP alone: they differ in the seed."""
+    if config.members == 1:
+        return [config]
+    seeds = np.random.SeedSequence(config.seed).generate_state(config.members) % 2**31
+    return [config.changed(members=1, seed=int(seed)) for seed in seeds]
+
+
+def _mean_of(config: TableConfig, outputs: int, runs: Sequence[train.Run], validation: Data | None = None) -> train.Run:
+    """The run whose model is the mean of those that were trained.
+
+    Its history is that of the first of them, and its best epoch the median of theirs.
+    """
+    if len(runs) == 1:
+        return runs[0]
+    last = len(runs[0].params) - 1  # of the layers of a chain: the affine one, which nothing follows
+    params = tuple(
+        tuple(
+            jax.tree.map(lambda leaf: leaf / len(runs), layer) if place == last else layer
+            for place, layer in enumerate(run.params)
+        )
+        for run in runs
+    )
+    state = tuple(run.state for run in runs)
+    return dataclasses.replace(
+        runs[0],
+        model=build_model(config, outputs),
         params=params,
         state=state,
-        train_state=TrainState(params, state, (), jnp.ones((), jnp.int32)),
+        train_state=TrainState(params, state, (), runs[0].train_state.epoch),
+        best_epoch=round(float(np.median([run.best_epoch for run in runs]))),
+        compile_seconds=sum(run.compile_seconds for run in runs),
+        run_seconds=sum(run.run_seconds for run in runs),
+    )
+
+
+def _solved(config: TableConfig, outputs: int, data: Data, validation: Data, *, progress: bool | None = None) -> Fitted:
+    """Solve for the weights; for ridge, with the strength that the validation rows choose."""
+    clock = time.perf_counter()
+    model = build_model(config, outputs)
+    begin, state = model.init(jax.random.key(0), data[0].shape[1:])
+    zero = jax.tree.map(jnp.zeros_like, begin)
+    run = train.Run(
+        model=model,
+        params=zero,
+        state=state,
+        train_state=TrainState(zero, state, (), jnp.ones((), jnp.int32)),
         history={},
         best_epoch=1,
         compile_seconds=0.0,
+        run_seconds=0.0,
+    )
+    tried: dict[float, float] = {}
+    strength = None
+    if config.model == "ridge":
+        errors = {}
+        for each, params in _fits(config, model, zero, data):
+            errors[each] = _errors(dataclasses.replace(run, params=params), validation)
+        tried = {each: float(errors[each].mean()) for each in sorted(errors)}
+        strength = _chosen(errors)
+    params = _solution(config, model, data, strength)
+    run = dataclasses.replace(
+        run,
+        params=params,
+        train_state=run.train_state._replace(params=params),
         run_seconds=time.perf_counter() - clock,
     )
     history = {
-        name: [float(np.mean((outputs_of(run, x) - y) ** 2))]
-        for name, (x, y) in (("loss", data), ("validation_loss", validation))
+        name: [float(np.mean(_errors(run, part)))] for name, part in (("loss", data), ("validation_loss", validation))
     }
     return Fitted(dataclasses.replace(run, history=history), strength, tried)
 
 
-def _closed_form(model: Layer, data: Data, strength: float | None) -> Any:
+def _fits(config: TableConfig, model: Layer, begin: Any, data: Data) -> Iterator[tuple[float, Any]]:
+    """The parameters for each strength that is tried."""
+    if config.task == "regression":
+        triangle = _Triangle.of(*data)
+        yield from ((each, _params_of(model, data, triangle.solve(each))) for each in STRENGTHS)
+        return
+    params = begin
+    for each in sorted(STRENGTHS_OF_CLASSES, reverse=True):  # from the stiffest on, each begins where the last ended
+        params = solve_softmax(model, params, *data, strength=each, gradients=config.gradients)
+        yield each, _in_float32(params)
+
+
+def _errors(run: train.Run, data: Data) -> np.ndarray:
+    """The squared error of each row, or its cross-entropy, float64[n]."""
+    outputs, y = outputs_of(run, data[0]), data[1]
+    if y.dtype.kind == "f":
+        return np.asarray((outputs - y)[:, 0] ** 2)
+    outputs = outputs - outputs.max(axis=1, keepdims=True)
+    return np.asarray(np.log(np.exp(outputs).sum(axis=1)) - outputs[np.arange(len(y)), y])
+
+
+def _chosen(errors: dict[float, np.ndarray]) -> float:
+    """The strength of the least mean error, if that is better than the usual one by more than a standard error."""
+    best = min(sorted(errors), key=lambda each: float(errors[each].mean()))
+    usual = errors.get(USUAL_STRENGTH)
+    if usual is None or best == USUAL_STRENGTH:
+        return best
+    gains = usual - errors[best]
+    if len(gains) > 1 and gains.mean() > gains.std(ddof=1) / math.sqrt(len(gains)):
+        return best
+    return USUAL_STRENGTH
+
+
+def _solution(config: TableConfig, model: Layer, data: Data, strength: float | None) -> Any:
+    """The params of a network without hidden layers at the minimum of its loss."""
+    if config.task == "regression":
+        return _params_of(model, data, _Triangle.of(*data).solve(strength))
+    begin, _ = jax.eval_shape(lambda: model.build(jax.random.key(0), data[0].shape[1:], jnp.float32))
+    zero = jax.tree.map(lambda leaf: np.zeros(leaf.shape), begin)
+    solved = solve_softmax(model, zero, *data, strength=strength or 0.0, gradients=config.gradients)
+    return _in_float32(solved)
+
+
+def _in_float32(params: Any) -> Any:
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), params)
+
+
+def _params_of(model: Layer, data: Data, fit: LinearFit) -> Any:
     """The params of a network without hidden layers that are those of a linear fit."""
-    fit = _Triangle.of(*data).solve(strength)
     params, _ = jax.eval_shape(lambda: model.build(jax.random.key(0), data[0].shape[1:], jnp.float32))
     return jax.tree.map(
         lambda leaf: jnp.asarray(fit.intercept if leaf.ndim == 1 else fit.weights, jnp.float32).reshape(leaf.shape),

@@ -31,7 +31,8 @@ from chainrule.recipes.table_config import TableConfig
 
 __all__ = ["Preparation", "prepare"]
 
-_THRESHOLD = 3.0  # interquartile ranges, or deviations: beyond 1.5 there is real rain
+_THRESHOLD = 4.0  # interquartile ranges, or deviations: up to 3 there is real rain
+_TELLING = 3.0  # standard errors of a correlation: among 370 columns of noise one is beyond
 _NEIGHBOUR_ROWS = 2000  # that are kept to look for the nearest among
 _SCALERS = {"standard": StandardScaler, "min-max": MinMaxScaler, "robust": RobustScaler}
 
@@ -105,19 +106,22 @@ class Preparation:
         return cls(transform, from_record(record["params"]))
 
 
-def prepare(config: TableConfig, table: Table) -> Preparation:
+def prepare(config: TableConfig, table: Table, target: np.ndarray | None = None) -> Preparation:
     """Learn from training rows how their columns become numbers.
 
     Numbers, and dates as days: missing cells are filled in, outliers clipped unless the settings say to keep them, then
     they are scaled. For the nearest neighbours they are scaled first, for otherwise the unit of a column would say how
-    near it is; 2,000 rows at most are kept to look among. A column of 0 and 1 says where a number was missing, for each
-    column in which one is. Categories are one-hot, the 100 most frequent of them; the others share a column.
+    near it is; 2,000 rows at most are kept to look among. A column of 0 and 1 says where a number was missing: with
+    ``indicators="telling"`` for those columns alone in which that is correlated with the target, by more than three
+    standard errors, for every further column of noise costs a small table some accuracy. Categories are one-hot, the 100
+    most frequent of them; the others share a column.
 
     A column without a single value in these rows is left out, with a warning.
 
     Args:
         config: the settings.
         table: the features of the training rows.
+        target: of these rows, float64[n] or int32[n] labels; None: nothing is known of it, and what is missing tells.
 
     Raises:
         ValueError: when that leaves nothing.
@@ -136,7 +140,7 @@ def prepare(config: TableConfig, table: Table) -> Preparation:
     wanted: list[tuple[tuple[str, ...], Transform]] = [
         (tuple(name for name in numbers if name not in narrow), _of_numbers(config, "iqr")),
         (tuple(name for name in numbers if name in narrow), _of_numbers(config, "z_score")),
-        (tuple(name for name in numbers if missing[name].any()), MissingIndicator()),
+        (_flagged(config, {name: missing[name] for name in numbers}, target), MissingIndicator()),
         (categories, OneHotEncoder(most=MOST_CATEGORIES)),
     ]
     parts = tuple(Part(names, transform) for names, transform in wanted if names)
@@ -155,6 +159,24 @@ def _of_numbers(config: TableConfig, outliers: Any) -> Pipeline:
         return Pipeline((*clipper, scaler, NearestNeighborImputer(most=_NEIGHBOUR_ROWS)))
     imputer = MeanImputer() if config.impute == "mean" else MedianImputer()
     return Pipeline((imputer, *clipper, scaler))
+
+
+def _flagged(config: TableConfig, missing: dict[str, np.ndarray], target: np.ndarray | None) -> tuple[str, ...]:
+    """The columns beside which one of 0 and 1 says where they are missing."""
+    if config.indicators == "never":
+        return ()
+    some = [name for name in missing if missing[name].any()]
+    if config.indicators == "always" or target is None or not some:
+        return tuple(some)
+    # Classes are as many targets of 0 and 1.
+    targets = target[:, None] == np.unique(target) if config.task == "classification" else target[:, None]
+    flags = np.column_stack([missing[name] for name in some]).astype(np.float64)
+    deviations = [values - values.mean(axis=0) for values in (flags, targets.astype(np.float64))]
+    lengths = [np.linalg.norm(values, axis=0) for values in deviations]
+    together = deviations[0].T @ deviations[1]
+    # Without a relation a correlation of n rows has the standard error 1 / sqrt(n).
+    tells = np.abs(together) * np.sqrt(len(target)) > _TELLING * lengths[0][:, None] * lengths[1]
+    return tuple(name for name, each in zip(some, tells.any(axis=1), strict=True) if each)
 
 
 def _has_width(column: np.ndarray) -> bool:

@@ -104,6 +104,7 @@ def read_problem(
     encoding: str | None = None,
     missing: Sequence[str] | None = None,
     impute: str = "median",
+    indicators: str = "telling",
 ) -> Problem:
     """Read a table, and find out what there is to learn.
 
@@ -121,6 +122,7 @@ def read_problem(
         encoding: of the file; None: UTF-8.
         missing: words that stand for a missing cell; None: the usual ones.
         impute: how missing numbers are filled in, for the words.
+        indicators: when a column of 0 and 1 says where a number was missing, for the words.
 
     Raises:
         ValueError: naming what is wrong: a file that is no table, a column that is not there, a target or a time that
@@ -149,7 +151,7 @@ def read_problem(
     task, why = _task(table, target, task)
     y, classes = _labels(table, target) if task == "classification" else (_numbers(table, target), ())
     words = table.missing_words.get(target, ()) if left_out else ()
-    uses = decide_uses(table, target=target, time=time, drop=drop, impute=impute)
+    uses = decide_uses(table, target=target, time=time, drop=drop, impute=impute, indicators=indicators)
     return Problem(
         features=table.select(feature_names(uses)),
         uses=uses,

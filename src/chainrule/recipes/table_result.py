@@ -97,9 +97,17 @@ class TableResult(Result):
         if self.fitted.strength is not None:
             found["ridge"] = {
                 "strength": self.fitted.strength,
+                **({"note": self.fitted.at_the_edge} if self.fitted.at_the_edge else {}),
                 "validation_loss": {f"{strength:g}": loss for strength, loss in self.fitted.tried.items()},
             }
         return found
+
+    def strength(self) -> str:
+        """Say how strong the ridge is, and whether that is at the edge of what was tried; "" for another model."""
+        if self.fitted.strength is None:
+            return ""
+        edge = self.fitted.at_the_edge
+        return f"{self.fitted.strength:.3g}" + (f" ({edge})" if edge else "")
 
     def kept(self) -> str:
         """Say which model is kept, and which one the scores are those of."""
@@ -108,8 +116,10 @@ class TableResult(Result):
             return f"the model of {self.rows['train']:,} rows, which was scored"
         total = sum(self.rows[part] for part in ("train", "validation", "test"))
         how = ""
-        if not self.config.in_closed_form:
+        if not self.config.is_solved:
             how = f" for {self.fitted.run.best_epoch} epoch{'s' if self.fitted.run.best_epoch != 1 else ''}"
+        if self.config.members > 1:
+            how += ", each network"
         if self.fitted.strength is not None:
             how += f" with the strength {self.fitted.strength:.3g}"
         return f"fitted again to all {total:,} rows{how}; {scored}"
@@ -121,7 +131,7 @@ class TableResult(Result):
     def pictures(self) -> dict[str, Draw]:
         """The curves of what was trained, where the predictions are wrong, and what the columns are worth."""
         pictures: dict[str, Draw] = {}
-        if not self.config.in_closed_form:
+        if not self.config.is_solved:
             pictures["curves.png"] = self._draw_curves
         if self.config.task == "regression":
             pictures["predicted.png"] = self._draw_predicted

@@ -15,6 +15,7 @@ from chainrule.data.tables import Table
 from chainrule.recipes.saved_run import SavedRun
 from chainrule.recipes.table_columns import ColumnUse, feature_names, written_number
 from chainrule.recipes.table_config import TableConfig
+from chainrule.recipes.table_far import far_cells
 from chainrule.recipes.table_models import outputs_of
 from chainrule.recipes.table_preparation import Preparation
 from chainrule.recipes.table_problem import as_table
@@ -118,7 +119,8 @@ class Saved(SavedRun):
         """Predict the target of every row of a table.
 
         Missing cells are filled in as those of the training rows were. A category that they did not have counts as
-        none, and a warning says how many there are.
+        none, and a warning says how many there are. Another one says how many numbers are far outside those that were
+        trained on, and so are clipped, or extrapolated from: see ``far_cells``.
 
         Args:
             source: the table, or the path of its file; the target need not be there.
@@ -213,8 +215,17 @@ class Saved(SavedRun):
                 f"{table.source}: cells with a category that the model has not seen, which counts as none: {shown}",
                 stacklevel=3,
             )
+        inputs = self._inputs(table)  # refuses what cannot be an input, before it is warned of
+        far = far_cells(self.preparation, self.uses, table)
+        if far:
+            shown = ", ".join(far[:_SHOWN]) + (", ..." if len(far) > _SHOWN else "")
+            done = "clipped" if self.config.outliers == "clip" else "extrapolated from"
+            warnings.warn(
+                f"{table.source}: cells far outside those trained on are {done}: {shown}",
+                stacklevel=3,
+            )
         with np.errstate(over="ignore", invalid="ignore"):
-            outputs = outputs_of(self, self._inputs(table))
+            outputs = outputs_of(self, inputs)
         if not np.isfinite(outputs).all():
             row = int(np.argmin(np.isfinite(outputs).all(axis=1)))
             raise ValueError(

@@ -198,8 +198,27 @@ def test_gzip_is_read_and_written_alike(tmp_path):
     write_csv(table, tmp_path / "a.csv.gz")
     write_csv(table, tmp_path / "b.csv.gz")
     assert (tmp_path / "a.csv.gz").read_bytes() == (tmp_path / "b.csv.gz").read_bytes()
-    assert gzip.decompress((tmp_path / "a.csv.gz").read_bytes()) == b"x,w\r\n1.0,a\r\n,\r\n"
+    assert gzip.decompress((tmp_path / "a.csv.gz").read_bytes()) == b"x,w\r\n1,a\r\n,\r\n"
     same(read_table(tmp_path / "a.csv.gz"), table)
+
+
+def test_whole_numbers_are_written_without_a_point(tmp_path):
+    columns = {
+        "whole": np.array([127.0, np.nan, -0.0, -(2.0**53 - 1)]),
+        "some": np.array([1.0, 0.5, np.nan, 2.0]),
+        "long": np.array([2.0**53, 1.0, 2.0, 3.0]),
+        "none": np.full(4, np.nan),
+    }
+    path = tmp_path / "t.csv"
+    write_csv(Table(columns), path)
+    assert path.read_text().splitlines() == [
+        "whole,some,long,none",
+        "127,1.0,9007199254740992.0,",
+        ",0.5,1.0,",
+        "-0,,2.0,",
+        "-9007199254740991,2.0,3.0,",
+    ]
+    same(read_csv(path), Table(columns))
 
 
 def test_one_missing_cell_alone_is_no_blank_line(tmp_path):

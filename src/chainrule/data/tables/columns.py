@@ -3,7 +3,8 @@
 Numbers become float64 at once, so that a file of numbers is never held as text. A column that begins with words is
 held as codes into its distinct cells, each of which is stored and looked at once. A column that begins with numbers
 and goes on with words has lost its text: it is counted to its end, and then either refused (nearly all are numbers)
-or read a second time.
+or read a second time. So is a column of whole numbers some of which begin with a zero: they may be codes, which a
+number would change.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from chainrule.data.tables.cells import is_missing, number_of
 from chainrule.data.tables.distinct import Found, decide, mixed_message, nearly_all
+from chainrule.data.tables.remarks import LEADING_ZERO
 from chainrule.data.tables.table import Kind
 
 __all__ = ["Column"]
@@ -61,6 +63,8 @@ class Column:
         if as_text or kind in ("category", "date"):
             self._codes = _Codes(missing - beside_numbers)
         self._counting = False  # whether words came after numbers, so that its text is lost
+        self._whole = kind is None  # whether it may be of digits alone
+        self._zeros = False  # whether a cell of digits alone begins with a zero
 
     def add(self, cells: Sequence[str], lines: Sequence[int], underscores: bool) -> None:
         """Add the cells of a chunk of rows.
@@ -80,6 +84,8 @@ class Column:
                 self._numbers += len(values) - int(np.count_nonzero(np.isnan(values)))
                 if not self._counting:
                     self._chunks.append(values)
+                    if self._whole and not self._zeros:
+                        self._look_for_zeros(cells, values)
             elif not self._counting:
                 self._leave_numbers(cells, lines)
             else:
@@ -102,6 +108,8 @@ class Column:
                     mixed_message(self._where, self.name, "numbers", self._numbers, total, word, line, self._missing)
                 )
             return None
+        if self._zeros and not any(((chunk % 1 > 0) | (chunk < 0)).any() for chunk in self._chunks):
+            return None  # digits alone, it may be
         chunks, self._chunks = self._chunks, []
         if self._codes is None:
             return Found(np.concatenate(chunks), "decimal comma" if self._comma else "", tuple(sorted(self._taken)))
@@ -185,6 +193,18 @@ class Column:
                 f"here {cells[index].strip()!r}: write one of them alone"
             )
         return np.array(numbers, np.float64)
+
+    def _look_for_zeros(self, cells: Sequence[str], values: np.ndarray) -> None:
+        """See whether a cell of a chunk is of digits alone and begins with a zero, while all numbers may be whole."""
+        if values.item(-1) % 1 > 0:  # one that is not whole is found soon, if most are not
+            self._whole = False
+            return
+        text = "\n" + "\n".join(cells)
+        zeros = text.count("\n0")
+        # Where as many cells are 0 as begin with it, and none with two, all of them are plain zeros.
+        plain = zeros == 0 or (zeros == len(values) - np.count_nonzero(values) and "\n00" not in text)
+        if not plain or " " in text or "\t" in text or not text.isascii():
+            self._zeros = LEADING_ZERO.search(text) is not None
 
     def _leave_numbers(self, cells: Sequence[str], lines: Sequence[int]) -> None:
         """Go on after the first chunk with a word: as text where no number has gone by, else by counting."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from chainrule.data.tables.cells import dates_of, impossible_date, looks_like_commas, missing_words, number_of
+from chainrule.data.tables.remarks import LEADING_ZERO, remarks, spellings
 from chainrule.data.tables.table import Kind
 
 __all__ = ["Found", "decide", "mixed_message", "nearly_all"]
@@ -64,6 +65,11 @@ def decide(
     every one looks like a date; else categories. A column without any cell is of numbers, all NaN. Words that are
     missing beside numbers and dates are categories among categories.
 
+    Cells of digits alone, some of which begin with a zero that a number would lose, are codes, and so categories, unless
+    ``kind`` says "number". They are numbers all the same, with a note, where nearly all have no such zero and the cells
+    are of several lengths: a few odd ones among numbers. What looks as if something else were meant is noted: see
+    ``remarks``.
+
     Args:
         name: the column, for messages.
         where: the file and what is counted in it, "wine.csv, line", for messages.
@@ -82,18 +88,28 @@ def decide(
     """
     column = _Distinct(name, where, [text for text in texts if text is not None], list(lines[1:]), codes)
     if kind == "category":
-        return column.categories()
+        return column.categories(spellings(column.texts))
     whole, column = column, column.without(beside_numbers)
     numbers = [number_of(text, comma) for text in column.texts]
     if kind == "number" or (kind is None and None not in numbers):
-        return column.as_numbers(numbers, comma)
+        zeros = [] if kind else column.leading_zeros()
+        if zeros and not column.plain_but_for(zeros):
+            return column.categories(
+                f"codes with leading zeros such as {zeros[0]!r}: read as words; for numbers strip the zeros, "
+                f"or in Python kinds={{{name!r}: 'number'}}"
+            )
+        found = column.as_numbers(numbers, comma)
+        if not zeros:
+            return found
+        few = f"a few leading zeros such as {zeros[0]!r}: read as numbers; for words --categorical {shlex.quote(name)}"
+        return found._replace(note=few)
     dates = dates_of(column.texts)
     if kind == "date" or None not in dates:
         return column.as_dates(dates)
     column.refuse_mixed("numbers", numbers, missing)
     column.refuse_mixed("dates", dates, missing)
     column.refuse_commas(numbers)
-    return whole.categories()
+    return whole.categories(remarks(whole.texts))
 
 
 class _Distinct:
@@ -121,11 +137,24 @@ class _Distinct:
         lines = [line for line, kept in zip(self.lines, keep, strict=True) if kept]
         return _Distinct(self.name, self.where, texts, lines, codes, tuple(t for t in self.texts if t in words))
 
-    def categories(self) -> Found:
+    def leading_zeros(self) -> list[str]:
+        """The cells that begin with a zero that a number would lose; none where a cell is not of digits alone."""
+        if not all(text.isdecimal() for text in self.texts):
+            return []
+        return [text for text in self.texts if LEADING_ZERO.match(text)]
+
+    def plain_but_for(self, zeros: Sequence[str]) -> bool:
+        """Whether these cells are a few odd ones: nearly all are others, and they are not all of one length."""
+        odd = set(zeros)
+        counts = np.bincount(self.codes, minlength=len(self.texts) + 1)[1:].tolist()
+        few = sum(count for text, count in zip(self.texts, counts, strict=True) if text in odd)
+        return len(set(map(len, self.texts))) > 1 and nearly_all(sum(counts) - few, few)
+
+    def categories(self, note: str) -> Found:
         values = np.empty(len(self.texts) + 1, object)
         values[0] = None
         values[1:] = self.texts
-        return Found(values[self.codes], "")
+        return Found(values[self.codes], note, self.words)
 
     def as_numbers(self, numbers: list[float | None], comma: bool) -> Found:
         for text, number, line in zip(self.texts, numbers, self.lines, strict=True):

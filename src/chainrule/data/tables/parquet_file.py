@@ -14,6 +14,7 @@ from chainrule.data.tables.cells import MISSING_BESIDE_NUMBERS, missing_words
 from chainrule.data.tables.columns import Column
 from chainrule.data.tables.csv_file import require_kinds
 from chainrule.data.tables.distinct import Found
+from chainrule.data.tables.remarks import remarks
 from chainrule.data.tables.table import Kind, Table
 from chainrule.data.tables.text_file import require_file
 
@@ -42,7 +43,8 @@ def read_parquet(
         rest: the same for all columns that ``kinds`` does not name; None: as their types say.
 
     Returns:
-        The table, ``source`` the name of the file. Fractions of a second that are cut off are noted.
+        The table, ``source`` the name of the file. Fractions of a second that are cut off are noted, and strings that
+        look as if something else were meant, as ``read_csv`` does.
 
     Raises:
         ModuleNotFoundError: when pyarrow is not installed.
@@ -150,7 +152,9 @@ def _column(
     column.add(texts, range(1, len(texts) + 1), underscores=True)
     found = column.finish()
     assert found is not None
-    return found._replace(note=note)
+    if kind is None and not types.is_boolean(type_):
+        note = remarks(list(dict.fromkeys(text for text in found.values.tolist() if text is not None)))
+    return found._replace(note=note or found.note)
 
 
 def _seconds(values: Any, type_: Any) -> tuple[Any, str]:

@@ -17,12 +17,14 @@ from chainrule.data.tables.table import Table
 __all__ = ["write_csv"]
 
 _ROWS = 10_000  # formatted at a time
+_WHOLE = 2.0**53  # below, every whole number is a float64
 
 
 def write_csv(table: Table, path: str | Path, *, overwrite: bool = False) -> None:
     r"""Write a table as RFC 4180 says: commas, lines that end in \r\n, quotes where they are needed; in UTF-8.
 
-    Numbers are written as the shortest text that reads back as the same float64, dates as YYYY-MM-DD or (where a
+    Numbers are written as the shortest text that reads back as the same float64 (in a column of whole numbers below
+    2^53 without a point: 127, not 127.0), dates as YYYY-MM-DD or (where a
     column has times of day) YYYY-MM-DDTHH:MM:SS, missing cells as nothing. ``read_csv`` gives the same table back,
     but for categories that look like something else: those that are words of missing cells, such as NA, blanks at
     their ends, and columns whose categories are all numbers or dates (read those with ``kinds``).
@@ -70,19 +72,31 @@ def _write(table: Table, raw: IO[bytes]) -> None:
 def _write_rows(table: Table, text: IO[str]) -> None:
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(table.names)
-    with_time = {name: column.dtype.kind == "M" and _has_times(column) for name, column in table.columns.items()}
+    forms = {name: _form(column) for name, column in table.columns.items()}
     for start in range(0, len(table), _ROWS):
-        chunk = [_cells(column[start : start + _ROWS], with_time[name]) for name, column in table.columns.items()]
+        chunk = [_cells(column[start : start + _ROWS], forms[name]) for name, column in table.columns.items()]
         writer.writerows(zip(*chunk, strict=True))
 
 
-def _cells(column: np.ndarray, with_time: bool) -> Iterator[str]:
+def _form(column: np.ndarray) -> str:
+    """How all cells of a column are written: "whole" numbers or numbers, dates to the "s" or the "D", or words."""
     if column.dtype.kind == "f":
-        return ("" if math.isnan(number) else repr(number) for number in column.tolist())
+        known = column[~np.isnan(column)]
+        return "whole" if np.all((known == np.round(known)) & (np.abs(known) < _WHOLE)) else "number"
     if column.dtype.kind == "M":
-        days = np.datetime_as_string(column, unit="s" if with_time else "D")
-        return ("" if day == "NaT" else day for day in days.tolist())
-    return ("" if word is None else word for word in column.tolist())
+        return "s" if _has_times(column) else "D"
+    return "word"
+
+
+def _cells(column: np.ndarray, form: str) -> Iterator[str]:
+    if form == "whole":
+        return ("" if math.isnan(number) else f"{number:.0f}" for number in column.tolist())
+    if form == "number":
+        return ("" if math.isnan(number) else repr(number) for number in column.tolist())
+    if form == "word":
+        return ("" if word is None else word for word in column.tolist())
+    days = np.datetime_as_string(column, unit="s" if form == "s" else "D")
+    return ("" if day == "NaT" else day for day in days.tolist())
 
 
 def _has_times(column: np.ndarray) -> bool:
