@@ -225,5 +225,5 @@ def test_settings_that_no_training_could_take_are_refused(change, message):
 
 def test_lists_are_tuples_as_json_gives_them():
     config = settings("mlp", drop=["a"], missing=["x"])
-    record = {**dataclasses.asdict(config), "hidden": [16], "drop": ["a"], "missing": ["x"], "categorical": []}
+    record = {**dataclasses.asdict(config), "hidden": [32], "drop": ["a"], "missing": ["x"], "categorical": []}
     assert TableConfig(**record) == config
