@@ -209,3 +209,11 @@ def test_what_cannot_be_learnt_is_refused(columns, options, message):
 def test_what_is_no_table_is_refused():
     with pytest.raises(ValueError, match="table must be a Table or the path of a file, got list"):
         read_problem([[1, 2]], target="y")
+
+
+def test_a_target_or_a_time_with_leading_zeros_is_refused_with_what_was_remarked(tmp_path):
+    path = tmp_path / "codes.csv"
+    path.write_text("day,code,x\n" + "".join(f"{i:03},{i % 7:02},{i / 2}\n" for i in range(40)))
+    for choices in ({"target": "x", "time": "day"}, {"target": "code", "task": "regression"}):
+        with pytest.raises(ValueError, match=r"holds .*'0\d+' \(codes with leading zeros such as '0\d+'.*\)$"):
+            read_problem(path, **choices)

@@ -194,6 +194,7 @@ def _task(table: Table, target: str, task: str | None) -> tuple[str, str]:
         if task == "regression":
             raise ValueError(
                 f"{table.source}: a regression needs a target of numbers, {target!r} holds words such as {column[0]!r}"
+                + _noted(table, target)
             )
         return "classification", "as asked" if task else "the target holds categories"
     if task is not None:
@@ -203,6 +204,12 @@ def _task(table: Table, target: str, task: str | None) -> tuple[str, str]:
     if whole and len(distinct) <= _MOST_LABELS and 10 * len(distinct) <= len(column):
         return "classification", f"the target holds {len(distinct)} distinct whole numbers; --task regression otherwise"
     return "regression", "the target holds numbers"
+
+
+def _noted(table: Table, name: str) -> str:
+    """What was remarked on a column while it was read."""
+    note = table.notes.get(name)
+    return f" ({note})" if note else ""
 
 
 def _numbers(table: Table, target: str) -> np.ndarray:
@@ -237,7 +244,9 @@ def _times(table: Table, time: str) -> np.ndarray:
     column = table.columns[time]
     if table.kinds[time] == "category":
         word = next((cell for cell in column if cell is not None), None)
-        raise ValueError(f"{table.source}: time must be a column of dates or numbers, {time!r} holds {word!r}")
+        raise ValueError(
+            f"{table.source}: time must be a column of dates or numbers, {time!r} holds {word!r}{_noted(table, time)}"
+        )
     missing = table.missing(time)
     if missing.any():
         raise ValueError(
