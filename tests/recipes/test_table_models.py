@@ -65,7 +65,7 @@ def test_ridge_takes_another_strength_than_1_where_that_is_better_beyond_chance(
     best = min(means, key=means.get)
     gains = errors[1.0] - errors[best]
     assert best != 1
-    assert (gains.mean() <= gains.std(ddof=1) / np.sqrt(40)) == usual
+    assert (gains.mean() <= 3 * gains.std(ddof=1) / np.sqrt(40)) == usual
     assert fitted.strength == (1.0 if usual else best)
     assert list(fitted.tried) == sorted(STRENGTHS)
     assert list(fitted.tried.values()) == pytest.approx(list(means.values()), rel=1e-4)
@@ -89,7 +89,7 @@ def test_ridge_takes_another_strength_than_1_where_that_is_better_beyond_chance(
 )
 def test_a_strength_at_the_edge_of_what_was_tried_is_said(truth, edge):
     random = np.random.default_rng(2)
-    x = random.normal(size=(60, 12)).astype(np.float32)
+    x = random.normal(size=(60, 26)).astype(np.float32)
     y = truth(x, random.normal(size=60)).astype(np.float32)
     fitted = fit_model(settings("ridge"), 1, (x[:30], y[:30]), (x[30:], y[30:]))
     assert fitted.at_the_edge == edge

@@ -13,7 +13,7 @@ Classes are the softmax of the outputs. There the linear model is trained by the
 a plane divides it has no best fit and early stopping has to choose one; ridge, which has, is solved by L-BFGS.
 
 Ridge's strength is 1, as is usual for features that are scaled, unless another does better on the validation rows by more
-than one standard error: a hundred rows choose among twenty strengths little better than by chance.
+than three standard errors: a hundred rows choose among twenty strengths little better than by chance.
 
 Several MLPs differ in their first parameters and the order of their batches. Their mean, (y_1 + ... + y_K) / K, is the
 sum of networks whose last layer is divided by K: a ``parallel`` of them.
@@ -51,6 +51,7 @@ STRENGTHS_OF_CLASSES = tuple(float(10.0 ** (power / 2)) for power in range(-4, 7
 """Of ridge, for the sum of the cross-entropies: 0.01 to 1,000, two to a decade."""
 
 USUAL_STRENGTH = 1.0
+_BEYOND_CHANCE = 3.0  # standard errors
 
 _BLOCK = 4_000_000  # numbers of a block of rows
 _RCOND = 1e-6  # of features in float32, directions below this share of the longest are rounding
@@ -283,13 +284,13 @@ def _errors(run: train.Run, data: Data) -> np.ndarray:
 
 
 def _chosen(errors: dict[float, np.ndarray]) -> float:
-    """The strength of the least mean error, if that is better than the usual one by more than a standard error."""
+    """The strength of the least mean error, if it is better than the usual one by more than three standard errors."""
     best = min(sorted(errors), key=lambda each: float(errors[each].mean()))
     usual = errors.get(USUAL_STRENGTH)
     if usual is None or best == USUAL_STRENGTH:
         return best
     gains = usual - errors[best]
-    if len(gains) > 1 and gains.mean() > gains.std(ddof=1) / math.sqrt(len(gains)):
+    if len(gains) > 1 and gains.mean() > _BEYOND_CHANCE * gains.std(ddof=1) / math.sqrt(len(gains)):
         return best
     return USUAL_STRENGTH
 
