@@ -107,11 +107,25 @@ def compare(first: Sequence[float], second: Sequence[float]) -> dict[str, Any]:
     """The mean of the differences first - second within each seed, their standard error, and the verdict.
 
     "ok" when the mean of ``first`` is at least that of ``second`` minus one standard error of the difference. Two that are
-    equally good miss that by chance now and then: of five seeds, about one time in five.
+    equally good miss that by chance now and then: of five seeds, about one time in five. ``within_peer_error`` says the same
+    of the standard error of ``second`` itself, which other splits of the same table would move as well, and is the wider one
+    as a rule; ``better`` and ``worse`` count the seeds.
     """
     differences = [a - b for a, b in zip(first, second, strict=True)]
-    gain, error = mean(differences), stdev(differences) / math.sqrt(len(differences))
-    return {"gain": gain, "standard_error": error, "verdict": "ok" if gain >= -error else "short"}
+    gain, error, peer_error = mean(differences), _standard_error(differences), _standard_error(second)
+    return {
+        "gain": gain,
+        "standard_error": error,
+        "verdict": "ok" if gain >= -error else "short",
+        "peer_standard_error": peer_error,
+        "within_peer_error": gain >= -peer_error,
+        "better": sum(each > 0 for each in differences),
+        "worse": sum(each < 0 for each in differences),
+    }
+
+
+def _standard_error(values: Sequence[float]) -> float:
+    return stdev(values) / math.sqrt(len(values))
 
 
 def score(task: str, truth: np.ndarray, predicted: np.ndarray) -> float:

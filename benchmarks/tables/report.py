@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from statistics import mean
 from typing import Any
 
@@ -22,6 +23,9 @@ COLUMNS = (
     "mlp over the best",
 )
 LEFT = ("", "variant", "score")
+TITLES = dict(
+    zip(COMPARISONS, ("mlp against MLP", "ridge against ridge", "mlp against the better of the two"), strict=True)
+)
 MARKS = {"ok": "", "short": "!"}
 
 
@@ -68,13 +72,14 @@ def footnotes(results: dict[str, Any]) -> list[str]:
         f"Means over {len(seeds)} seeds ({seeds[0]} to {seeds[-1]}), on rows held out. Gains: positive where chainrule is "
         "the better, with the standard error of the difference within a seed.   ! worse by more than one standard error.",
         "At least as good, minus one standard error: "
+        + _counts(measured, lambda found: found["verdict"] == "ok", len(measured)),
+        "The same by the standard error of scikit-learn's own mean over the seeds: "
+        + _counts(measured, lambda found: found["within_peer_error"], len(measured)),
+        "Fits that are the better : the worse: "
         + ", ".join(
-            f"{title} {sum(summary['comparisons'][name]['verdict'] == 'ok' for summary in measured)} of {len(measured)}"
-            for name, title in zip(
-                COMPARISONS,
-                ("mlp against MLP", "ridge against ridge", "mlp against the better of the two"),
-                strict=True,
-            )
+            f"{title} {sum(summary['comparisons'][name]['better'] for summary in measured)} : "
+            f"{sum(summary['comparisons'][name]['worse'] for summary in measured)}"
+            for name, title in TITLES.items()
         )
         + ".",
         _efforts(measured),
@@ -87,6 +92,17 @@ def footnotes(results: dict[str, Any]) -> list[str]:
             if "error" in summary:
                 lines.append(f"{found['title']}, {variant}, failed: {summary['error']}")
     return [line for line in lines if line]
+
+
+def _counts(measured: list[dict[str, Any]], holds: Callable[[dict[str, Any]], bool], total: int) -> str:
+    """In how many of the tables and variants something holds, for each of the comparisons."""
+    return (
+        ", ".join(
+            f"{title} {sum(holds(summary['comparisons'][name]) for summary in measured)} of {total}"
+            for name, title in TITLES.items()
+        )
+        + "."
+    )
 
 
 def _efforts(measured: list[dict[str, Any]]) -> str:

@@ -140,6 +140,10 @@ def test_a_gain_is_judged_by_its_standard_error():
     assert compare([0.1, 0.2], [0.2, 0.3])["verdict"] == "short"
     assert compare([0.1, 0.31], [0.2, 0.3])["verdict"] == "ok"  # -0.045 with an error of 0.055
     assert compare([0.2, 0.3], [0.2, 0.3])["verdict"] == "ok"
+    always = compare([0.85, 0.75, 0.95], [0.9, 0.8, 1.0])  # worse each time, by less than what the splits do
+    assert (always["verdict"], always["within_peer_error"], always["better"], always["worse"]) == ("short", True, 0, 3)
+    assert always["peer_standard_error"] == pytest.approx(0.1 / np.sqrt(3))
+    assert not compare([0.1, 0.2], [0.2, 0.3])["within_peer_error"]
 
 
 def test_scores_are_accuracy_and_root_mean_square_error():
