@@ -10,13 +10,13 @@ from sklearn import linear_model
 from chainrule.recipes.table_config import TableConfig, settled
 from chainrule.recipes.table_models import (
     STRENGTHS,
-    _Triangle,
     build_model,
     fit_model,
     linear_settings,
     outputs_of,
     refit_model,
 )
+from chainrule.recipes.table_triangle import Triangle
 
 
 @pytest.fixture
@@ -33,9 +33,9 @@ def settings(model, task="regression", **changes):
 @pytest.mark.parametrize("strength", [None, 3.0])
 @pytest.mark.parametrize("block", [4_000_000, 50])
 def test_the_triangle_knows_all_that_the_rows_do(rows, strength, block, monkeypatch):
-    monkeypatch.setattr("chainrule.recipes.table_models._BLOCK", block)
+    monkeypatch.setattr("chainrule.recipes.table_triangle._BLOCK", block)
     x, y = rows
-    fit = _Triangle.of(x, y).solve(strength)
+    fit = Triangle.of(x, y).solve(strength)
     model = linear_model.LinearRegression() if strength is None else linear_model.Ridge(strength)
     model.fit(x.astype(np.float64), y[:, 0].astype(np.float64))
     np.testing.assert_allclose(fit.weights, model.coef_, rtol=1e-9, atol=1e-12)
@@ -45,9 +45,9 @@ def test_the_triangle_knows_all_that_the_rows_do(rows, strength, block, monkeypa
 def test_dependent_features_have_the_smallest_weights(rows):
     x, y = rows
     both = np.concatenate([x, x[:, :1]], axis=1)
-    fit = _Triangle.of(both, y).solve(None)
+    fit = Triangle.of(both, y).solve(None)
     assert fit.weights[0] == pytest.approx(fit.weights[4], rel=1e-6)
-    few = _Triangle.of(both[:3], y[:3]).solve(None)  # fewer rows than features
+    few = Triangle.of(both[:3], y[:3]).solve(None)  # fewer rows than features
     assert np.isfinite(few.weights).all()
 
 

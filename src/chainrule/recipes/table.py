@@ -31,15 +31,13 @@ from chainrule.layer import Layer
 from chainrule.recipes import training
 from chainrule.recipes.table_columns import ColumnUse, feature_names
 from chainrule.recipes.table_config import TableConfig, require_test_share, settled
-from chainrule.recipes.table_importance import MOST_ROWS, Importance, permutation_importance
-from chainrule.recipes.table_models import Fitted, build_model, fit_model, linear_settings, outputs_of, refit_model
-from chainrule.recipes.table_preparation import Preparation, prepare
+from chainrule.recipes.table_learnt import Learnt
+from chainrule.recipes.table_models import build_model, fit_model, linear_settings, refit_model
 from chainrule.recipes.table_problem import Problem, read_problem
 from chainrule.recipes.table_result import TableResult
 from chainrule.recipes.table_saved import Predictions, Saved
-from chainrule.recipes.table_scores import TableScores, classification_scores, log_loss, regression_scores
+from chainrule.recipes.table_scores import TableScores, classification_scores, regression_scores
 from chainrule.recipes.table_split import split_rows, unseen_classes
-from chainrule.recipes.table_target import TargetScale, probabilities_of
 
 __all__ = [
     "Predictions",
@@ -234,7 +232,7 @@ def run(config: TableConfig, problem: Problem, *, progress: bool | None = None) 
             "the model that is scored cannot know it",
             stacklevel=2,
         )
-    first = _Learnt.of(config, problem, rows.train)
+    first = Learnt.of(config, problem, rows.train)
     _require_size(config, len(first.preparation.names()), first.outputs)
     data = first.data(problem, rows.train)
     validation = first.data(problem, rows.validation)
@@ -256,7 +254,7 @@ def run(config: TableConfig, problem: Problem, *, progress: bool | None = None) 
     last, kept = first, fitted
     if config.refit:
         every = np.arange(len(problem))
-        last = _Learnt.of(config, problem, every)
+        last = Learnt.of(config, problem, every)
         kept = refit_model(config, last.outputs, last.data(problem, every), fitted, progress=progress)
     return TableResult(
         config=config.changed(epochs=len(fitted.run.history["loss"])),
@@ -301,51 +299,6 @@ def rebuild(config: TableConfig, record: dict[str, Any]) -> Layer:
     return build_model(config, len(record["classes"]) or 1)
 
 
-class _Learnt:
-    """What was learnt of some rows beside the model: their preparation, and the scale of their target."""
-
-    def __init__(self, preparation: Preparation, scale: TargetScale | None, classes: int) -> None:
-        self.preparation = preparation
-        self.scale = scale
-        self.classes = classes
-        self.outputs = classes or 1
-
-    @classmethod
-    def of(cls, config: TableConfig, problem: Problem, rows: np.ndarray) -> _Learnt:
-        scale = TargetScale.of(problem.y[rows]) if problem.task == "regression" else None
-        return cls(prepare(config, _of_rows(problem, rows), problem.y[rows]), scale, len(problem.classes))
-
-    def data(self, problem: Problem, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Inputs and targets as the network takes them."""
-        y = problem.y[rows]
-        return self.preparation.apply(_of_rows(problem, rows)), y if self.scale is None else self.scale.standardise(y)
-
-    def predict(self, fitted: Fitted, x: np.ndarray) -> np.ndarray:
-        """Numbers in the unit of the target, float64[n], or probabilities, float64[n, classes]."""
-        outputs = outputs_of(fitted.run, x)
-        return probabilities_of(outputs) if self.scale is None else self.scale.restore(outputs)
-
-    def without_features(self, y: np.ndarray, rows: int) -> dict[str, np.ndarray]:
-        """What is predicted by the target's mean in the training rows, or the frequencies of the classes there."""
-        if self.scale is not None:
-            return {"mean": np.full(rows, self.scale.mean)}
-        return {"majority class": np.tile(np.bincount(y, minlength=self.classes) / len(y), (rows, 1))}
-
-    def importance(
-        self, fitted: Fitted, x: np.ndarray, truth: np.ndarray, names: Sequence[str], seed: int
-    ) -> Importance:
-        """By how much the log loss or the RMSE rises when a column is shuffled, on some thousands of the rows."""
-        x, truth = x[:MOST_ROWS], truth[:MOST_ROWS]
-
-        def error(changed: np.ndarray) -> float:
-            said = self.predict(fitted, changed)
-            if self.scale is None:
-                return log_loss(said, truth)
-            return float(np.sqrt(np.mean((said - truth) ** 2)))
-
-        return permutation_importance(names, self.preparation.owners(), x, error, seed=seed)
-
-
 def _described(config: TableConfig, outputs: int) -> str:
     """The network in words; of several alike, one."""
     one = repr(build_model(config.changed(members=1), outputs))
@@ -365,11 +318,6 @@ def _require_size(config: TableConfig, features: int, outputs: int) -> None:
 
 def _counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 'es' if what.endswith('s') else 's'}"
-
-
-def _of_rows(problem: Problem, rows: np.ndarray) -> Table:
-    """Some rows of the features; all of them are not copied."""
-    return problem.features if len(rows) == len(problem) else problem.features.rows(rows)
 
 
 def _scores(task: str, predictions: dict[str, np.ndarray], truth: np.ndarray, seed: int) -> dict[str, TableScores]:

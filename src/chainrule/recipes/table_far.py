@@ -4,8 +4,8 @@ Such a cell may be of another unit, a slip, or of another world: the prediction 
 to, or goes on along a line that nothing was learnt of. A cell is far outside when it is beyond the smallest or the
 largest number of the table that was learnt from by more than a tenth of their distance, and also
 
-- where outliers are clipped, to low ... high: below low - (high - low), or above high + (high - low), which is 10
-  interquartile ranges from the quartiles (of a column whose middle half is one number, 9 deviations from the mean);
+- where outliers are clipped, to low ... high: below low - (high - low), or above high + (high - low), which is 13
+  interquartile ranges from the quartiles (of a column whose middle half is one number, 12 deviations from the mean);
 - where they are kept: more than 10 deviations from the mean, or 10 interquartile ranges from the median, or one range
   beyond the smallest or the largest number, as the column is scaled.
 

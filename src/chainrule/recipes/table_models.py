@@ -5,10 +5,6 @@ Regressions are of the standardised target, so that one learning rate serves eve
     linear    min |y - X w - b|^2
     ridge     min |y - X w - b|^2 + strength |w|^2         strength chosen on the validation rows
 
-All that these need of the rows is the triangle R of X = Q R with the means taken out, for |y - X w|^2 = |Q^T y - R
-w|^2 + a part without w: a table of a million rows is gone through once, a block at a time, and every strength costs no
-more than a small matrix does.
-
 Classes are the softmax of the outputs. There the linear model is trained by the same loop as the MLP, for of classes that
 a plane divides it has no best fit and early stopping has to choose one; ridge, which has, is solved by L-BFGS.
 
@@ -34,12 +30,11 @@ import numpy as np
 
 from chainrule import compose, losses, models, train
 from chainrule.layer import Layer
-from chainrule.maths import linear_algebra
 from chainrule.maths.linear_algebra import LinearFit
 from chainrule.recipes import training
 from chainrule.recipes.table_config import TableConfig, settled
 from chainrule.recipes.table_softmax import solve_softmax
-from chainrule.recipes.weather_linear import in_float64
+from chainrule.recipes.table_triangle import Triangle
 from chainrule.train.step import TrainState
 
 __all__ = ["Fitted", "build_model", "fit_model", "linear_settings", "outputs_of", "refit_model"]
@@ -53,8 +48,6 @@ STRENGTHS_OF_CLASSES = tuple(float(10.0 ** (power / 2)) for power in range(-4, 7
 USUAL_STRENGTH = 1.0
 _BEYOND_CHANCE = 3.0  # standard errors
 
-_BLOCK = 4_000_000  # numbers of a block of rows
-_RCOND = 1e-6  # of features in float32, directions below this share of the longest are rounding
 _ROWS_AT_ONCE = 8192  # of a forward pass
 
 Data = tuple[np.ndarray, np.ndarray]
@@ -265,7 +258,7 @@ def _solved(config: TableConfig, outputs: int, data: Data, validation: Data, *, 
 def _fits(config: TableConfig, model: Layer, begin: Any, data: Data) -> Iterator[tuple[float, Any]]:
     """The parameters for each strength that is tried."""
     if config.task == "regression":
-        triangle = _Triangle.of(*data)
+        triangle = Triangle.of(*data)
         yield from ((each, _params_of(model, data, triangle.solve(each))) for each in STRENGTHS)
         return
     params = begin
@@ -298,7 +291,7 @@ def _chosen(errors: dict[float, np.ndarray]) -> float:
 def _solution(config: TableConfig, model: Layer, data: Data, strength: float | None) -> Any:
     """The params of a network without hidden layers at the minimum of its loss."""
     if config.task == "regression":
-        return _params_of(model, data, _Triangle.of(*data).solve(strength))
+        return _params_of(model, data, Triangle.of(*data).solve(strength))
     begin, _ = jax.eval_shape(lambda: model.build(jax.random.key(0), data[0].shape[1:], jnp.float32))
     zero = jax.tree.map(lambda leaf: np.zeros(leaf.shape), begin)
     solved = solve_softmax(model, zero, *data, strength=strength or 0.0, gradients=config.gradients)
@@ -316,35 +309,6 @@ def _params_of(model: Layer, data: Data, fit: LinearFit) -> Any:
         lambda leaf: jnp.asarray(fit.intercept if leaf.ndim == 1 else fit.weights, jnp.float32).reshape(leaf.shape),
         params,
     )
-
-
-@dataclass(frozen=True, eq=False)
-class _Triangle:
-    """What a linear fit needs of the rows: R of the QR of [X - mean, y - mean], and the means."""
-
-    r: np.ndarray
-    mean: np.ndarray
-
-    @classmethod
-    def of(cls, x: np.ndarray, y: np.ndarray) -> _Triangle:
-        """Go through the rows once, a block at a time, in float64."""
-        mean = np.append(x.mean(axis=0, dtype=np.float64), y.mean(dtype=np.float64))
-        width = x.shape[1] + 1
-        rows = max(_BLOCK // width, width)
-        r = np.zeros((0, width))
-        for first in range(0, len(x), rows):
-            block = np.column_stack([x[first : first + rows], y[first : first + rows]]).astype(np.float64) - mean
-            r = np.asarray(np.linalg.qr(np.concatenate([r, block]), mode="r"))
-        return cls(r, mean)
-
-    def solve(self, strength: float | None) -> LinearFit:
-        """The weights of least squares, or of ridge with a strength, and the intercept that the means ask for."""
-        x, y = self.r[:, :-1], self.r[:, -1]
-        if strength is None:
-            fit = in_float64(linear_algebra.least_squares_svd, x, y, intercept=False, rcond=_RCOND)
-        else:
-            fit = in_float64(linear_algebra.ridge, x, y, strength, intercept=False)
-        return LinearFit(fit.weights, self.mean[-1] - self.mean[:-1] @ fit.weights)
 
 
 def _timed(run: train.Run, compiling: float, running: float) -> train.Run:
