@@ -5,6 +5,7 @@ import dataclasses
 import inspect
 from pathlib import Path
 
+import jax.numpy as jnp
 import pytest
 
 import chainrule
@@ -13,7 +14,7 @@ from chainrule.audit.checks import AUTODIFF, DIFFERENCES, PRIMAL
 from chainrule.audit.checks.names import ADJOINT, BY_HAND, EAGER, EXTREMES, JIT, SCAN, VMAP
 from chainrule.audit.registry import REGISTER, Entry, OptimizerEntry, register_optimizer
 from chainrule.layer import Layer, Lifted, StatelessLayer
-from chainrule.rule import Rule
+from chainrule.rule import Rule, rule
 
 # What waits for the slow tests, each check of it: networks, but for the simplest, and layers that are a rule of the room
 # "ops" in another form, or a layer beside them in one more variant.
@@ -35,6 +36,22 @@ def waits(entry):
 def test_rule_passes_the_checks(name):
     (entry,) = audit.entries(name)
     assert_passes(audit.check_entry(entry))
+
+
+@pytest.mark.parametrize("bend", [3 / (1 + 1e-6), 3 - 1e-3, 3 + 1e-3])
+def test_a_bend_that_is_slightly_out_of_place_is_caught(bend):
+    hard_swish = REGISTER["hard_swish"].rule
+
+    @rule
+    def bent(x):
+        return hard_swish.forward(x)
+
+    @bent.defbackward
+    def bent_backward(x, d_output):
+        return (d_output * jnp.where(jnp.abs(x) >= bend, jnp.asarray(x > 0, x.dtype), (2 * x + 3) / 6),)
+
+    entry = dataclasses.replace(REGISTER["hard_swish"], rule=bent)
+    assert AUTODIFF in {check.name for check in audit.check_entry(entry).failures}
 
 
 @pytest.mark.slow

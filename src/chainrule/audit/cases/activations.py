@@ -14,6 +14,9 @@ from chainrule.audit.registry import Case, register
 from chainrule.rule import Rule
 
 
+_BESIDE = (1 - 1.5e-4, 1 - 2e-7, 1 + 2e-7, 1 + 1.5e-4)
+
+
 def _register(
     rule: Rule,
     reference: Callable[..., Any],
@@ -36,8 +39,13 @@ def _register(
 
 
 def _at(kinks: tuple[float, ...], shape: tuple[int, ...]) -> Draw:
-    """The kinks and both zeros, over and over, to end with a 1: a last element that is left out must show."""
-    return lambda rng: np.resize([1.0, 0.0, -0.0, *kinks], int(np.prod(shape)))[::-1].reshape(shape)
+    """The kinks and both zeros, over and over, to end with a 1: a last element that is left out must show.
+
+    Kinks other than 0 have neighbours on both sides, for a kink that is a millionth or a thousandth from where it should be
+    shows between the two alone.
+    """
+    beside = [kink * factor for kink in kinks if kink for factor in _BESIDE]
+    return lambda rng: np.resize([1.0, 0.0, -0.0, *kinks, *beside], int(np.prod(shape)))[::-1].reshape(shape)
 
 
 def _leaky_relu(x: np.ndarray, negative_slope: float = 0.01) -> np.ndarray:
