@@ -33,7 +33,8 @@ def eval(settings: Settings, run: Path, path: Path, delimiter: str | None, encod
     """Score a model of a table on other rows.
 
     RUN is the folder of a run, as `chainrule fit` wrote it. TABLE holds the columns that the model was trained on, in
-    any order, and the target. Each score has its interval of 95 per cent, by the bootstrap over the rows; too few
+    any order, and the target; of rows that it was fitted to, as after `fit` all of its table are, it knows more than of
+    others, and the scores are too good. Each score has its interval of 95 per cent, by the bootstrap over the rows; too few
     rows, or too few of a class, have none.
     """
     from chainrule.recipes import read_run

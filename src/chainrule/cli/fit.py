@@ -63,7 +63,7 @@ def delimiter_of(ctx: click.Context, param: click.Parameter, value: str | None) 
     type=click.Choice(INDICATORS),
     default="telling",
     show_default=True,
-    help="When a 0/1 column of where a number is missing is added: where it is correlated with the target, or ...",
+    help="When a 0/1 column says where a number is missing: if that is correlated with the target, always, or never.",
 )
 @click.option(
     "--outliers", type=click.Choice(OUTLIERS), default="clip", show_default=True, help="Of numbers: clip, or keep them."
@@ -144,10 +144,12 @@ def fit(
     run_folder.write_run(result, out)
     table(*result.table())
     click.echo()
-    epochs = result.fitted.run.best_epoch
+    members = result.config.members
+    best = f"{result.fitted.run.best_epoch} of {result.config.epochs}"
+    best += f", of the network in the middle of {members}" if members > 1 else ""
     facts(
         [
-            *([] if result.config.is_solved else [("best epoch", f"{epochs} of {result.config.epochs}")]),
+            *([] if result.config.is_solved else [("best epoch", best)]),
             *([("strength", result.strength())] if result.strength() else []),
             ("kept", result.kept()),
             ("compiling", seconds(result.run.compile_seconds)),

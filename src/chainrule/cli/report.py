@@ -36,7 +36,7 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
 
     drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for position, column in enumerate(columns):
-        drawn.add_column(column, justify="right" if position else "left", no_wrap=True)
+        drawn.add_column(column, justify="right" if position else "left", overflow="fold")
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))
     Console(highlight=False, width=None if sys.stdout.isatty() else ANY_WIDTH).print(drawn)

@@ -57,7 +57,11 @@ Settings = TableConfig
 _NAMES_SHOWN = 8
 _MOST_PARAMETERS = 2**31
 _OPTIONS = {field.name for field in dataclasses.fields(TableConfig)} - {"data"}
-_OUTLIERS = {"keep": "", "clip": "; numbers more than 4 interquartile ranges beyond the quartiles are clipped to there"}
+_OUTLIERS = {
+    "keep": "",
+    "clip": "; numbers more than 4 interquartile ranges beyond the quartiles are clipped to there (4 deviations from the "
+    "mean, where the quartiles are equal)",
+}
 
 
 def fit_table(
@@ -162,7 +166,8 @@ def plan_table(
     chosen = {name: value for name, value in choices.items() if value is not None}
     name = table.source if isinstance(table, Table) else os.fspath(table)
     common = {"data": str(name), "model": model, "test_share": test_share, **settings, **chosen}
-    settled(rows=1000, task=task or "regression", **common)  # what is wrong with them is said before the table is read
+    # What is wrong with them is said before the table is read. Of classes a linear model is trained, of numbers it is not.
+    settled(rows=1000, task=task or ("classification" if model == "linear" else "regression"), **common)
     problem = read_problem(table, task=task, **settings)
     rows = max(round(len(problem) * (1 - test_share) ** 2), 1)
     return settled(rows=rows, task=problem.task, **common), problem

@@ -162,6 +162,11 @@ def settled(
         ValueError: for a setting that no training could take.
     """
     require_choice("model", model, MODELS)
+    trained = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "patience": patience}
+    if model == "ridge" or (model == "linear" and others.get("task") == "regression"):
+        given = [name for name, value in trained.items() if value is not None]
+        if given:
+            raise ValueError(f"{given[0]} is for what is trained, and {model} is solved; got {trained[given[0]]!r}")
     if batch_size is None:
         batch_size = next((size for most, size in ((1_000, 32), (10_000, 64), (100_000, 256)) if rows < most), 1024)
     else:

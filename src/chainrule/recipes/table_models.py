@@ -9,7 +9,8 @@ Classes are the softmax of the outputs. There the linear model is trained by the
 a plane divides it has no best fit and early stopping has to choose one; ridge, which has, is solved by L-BFGS.
 
 Ridge's strength is 1, as is usual for features that are scaled, unless another does better on the validation rows by more
-than three standard errors: a hundred rows choose among twenty strengths little better than by chance.
+than three standard errors, or has a quarter of the squared error: a hundred rows choose among twenty strengths little better
+than by chance.
 
 Several MLPs differ in their first parameters and the order of their batches. Their mean, (y_1 + ... + y_K) / K, is the
 sum of networks whose last layer is divided by K: a ``parallel`` of them.
@@ -35,6 +36,7 @@ from chainrule.recipes import training
 from chainrule.recipes.table_config import TableConfig, settled
 from chainrule.recipes.table_softmax import solve_softmax
 from chainrule.recipes.table_triangle import Triangle
+from chainrule.train.progress import progress_bar
 from chainrule.train.step import TrainState
 
 __all__ = ["Fitted", "build_model", "fit_model", "linear_settings", "outputs_of", "refit_model"]
@@ -47,6 +49,7 @@ STRENGTHS_OF_CLASSES = tuple(float(10.0 ** (power / 2)) for power in range(-4, 7
 
 USUAL_STRENGTH = 1.0
 _BEYOND_CHANCE = 3.0  # standard errors
+_DECISIVE = 4.0  # a ratio of mean squared errors that needs no test, for few rows can pass none
 
 _ROWS_AT_ONCE = 8192  # of a forward pass
 
@@ -68,10 +71,13 @@ class Fitted:
     tried: dict[float, float] = dataclasses.field(default_factory=dict)
 
     @property
-    def at_the_edge(self) -> str:
-        """Say so where the strength is the weakest or the strongest that was tried; "" where it lies between them."""
+    def remark(self) -> str:
+        """What is to be said of the strength: another one is better, if only by chance, or a further one may be; or ""."""
         if self.strength is None or len(self.tried) < 2:
             return ""
+        best = min(self.tried, key=lambda each: self.tried[each])
+        if self.strength == USUAL_STRENGTH != best and self.tried[best] < self.tried[self.strength]:
+            return f"the usual; {best:.3g} is better on the validation rows, though not beyond chance"
         if self.strength == min(self.tried):
             return "the weakest tried: a weaker one may do better"
         return "the strongest tried: a stronger one may do better" if self.strength == max(self.tried) else ""
@@ -193,10 +199,11 @@ def _one_by_one(config: TableConfig) -> list[TableConfig]:
 def _mean_of(config: TableConfig, outputs: int, runs: Sequence[train.Run], validation: Data | None = None) -> train.Run:
     """The run whose model is the mean of those that were trained.
 
-    Its history is that of the first of them, and its best epoch the median of theirs.
+    Its history is that of the one in the middle: whose best epoch is the median of theirs (of an even number, the lower).
     """
     if len(runs) == 1:
         return runs[0]
+    middle = sorted(runs, key=lambda run: run.best_epoch)[(len(runs) - 1) // 2]
     last = len(runs[0].params) - 1  # of the layers of a chain: the affine one, which nothing follows
     params = tuple(
         tuple(
@@ -207,12 +214,11 @@ def _mean_of(config: TableConfig, outputs: int, runs: Sequence[train.Run], valid
     )
     state = tuple(run.state for run in runs)
     return dataclasses.replace(
-        runs[0],
+        middle,
         model=build_model(config, outputs),
         params=params,
         state=state,
-        train_state=TrainState(params, state, (), runs[0].train_state.epoch),
-        best_epoch=round(float(np.median([run.best_epoch for run in runs]))),
+        train_state=TrainState(params, state, (), middle.train_state.epoch),
         compile_seconds=sum(run.compile_seconds for run in runs),
         run_seconds=sum(run.run_seconds for run in runs),
     )
@@ -238,10 +244,14 @@ def _solved(config: TableConfig, outputs: int, data: Data, validation: Data, *, 
     strength = None
     if config.model == "ridge":
         errors = {}
-        for each, params in _fits(config, model, zero, data):
-            errors[each] = _errors(dataclasses.replace(run, params=params), validation)
+        strengths = STRENGTHS if config.task == "regression" else STRENGTHS_OF_CLASSES
+        with progress_bar(len(strengths), 0, progress, unit="strength") as show:
+            for each, params in _fits(config, model, zero, data, strengths):
+                errors[each] = _errors(dataclasses.replace(run, params=params), validation)
+                if show is not None:
+                    show(len(errors), {"validation loss": float(errors[each].mean())})
         tried = {each: float(errors[each].mean()) for each in sorted(errors)}
-        strength = _chosen(errors)
+        strength = _chosen(errors, decisive=_DECISIVE if config.task == "regression" else math.inf)
     params = _solution(config, model, data, strength)
     run = dataclasses.replace(
         run,
@@ -255,14 +265,16 @@ def _solved(config: TableConfig, outputs: int, data: Data, validation: Data, *, 
     return Fitted(dataclasses.replace(run, history=history), strength, tried)
 
 
-def _fits(config: TableConfig, model: Layer, begin: Any, data: Data) -> Iterator[tuple[float, Any]]:
+def _fits(
+    config: TableConfig, model: Layer, begin: Any, data: Data, strengths: Sequence[float]
+) -> Iterator[tuple[float, Any]]:
     """The parameters for each strength that is tried."""
     if config.task == "regression":
         triangle = Triangle.of(*data)
-        yield from ((each, _params_of(model, data, triangle.solve(each))) for each in STRENGTHS)
+        yield from ((each, _params_of(model, data, triangle.solve(each))) for each in strengths)
         return
     params = begin
-    for each in sorted(STRENGTHS_OF_CLASSES, reverse=True):  # from the stiffest on, each begins where the last ended
+    for each in sorted(strengths, reverse=True):  # from the stiffest on, each begins where the last ended
         params = solve_softmax(model, params, *data, strength=each, gradients=config.gradients)
         yield each, _in_float32(params)
 
@@ -276,11 +288,16 @@ def _errors(run: train.Run, data: Data) -> np.ndarray:
     return np.asarray(np.log(np.exp(outputs).sum(axis=1)) - outputs[np.arange(len(y)), y])
 
 
-def _chosen(errors: dict[float, np.ndarray]) -> float:
-    """The strength of the least mean error, if it is better than the usual one by more than three standard errors."""
+def _chosen(errors: dict[float, np.ndarray], decisive: float) -> float:
+    """The strength of the least mean error, if that is less than the usual one's beyond chance.
+
+    Which is by more than three standard errors, or by the factor that is decisive.
+    """
     best = min(sorted(errors), key=lambda each: float(errors[each].mean()))
     usual = errors.get(USUAL_STRENGTH)
     if usual is None or best == USUAL_STRENGTH:
+        return best
+    if usual.mean() > decisive * errors[best].mean():
         return best
     gains = usual - errors[best]
     if len(gains) > 1 and gains.mean() > _BEYOND_CHANCE * gains.std(ddof=1) / math.sqrt(len(gains)):

@@ -109,8 +109,8 @@ class Preparation:
 def prepare(config: TableConfig, table: Table, target: np.ndarray | None = None) -> Preparation:
     """Learn from training rows how their columns become numbers.
 
-    Numbers, and dates as days: missing cells are filled in, outliers clipped unless the settings say to keep them, then
-    they are scaled. For the nearest neighbours they are scaled first, for otherwise the unit of a column would say how
+    Numbers, and dates as days: outliers are clipped unless the settings say to keep them, missing cells are filled in, then
+    all are scaled. For the nearest neighbours they are scaled first, for otherwise the unit of a column would say how
     near it is; 2,000 rows at most are kept to look among. A column of 0 and 1 says where a number was missing: with
     ``indicators="telling"`` for those columns alone in which that is correlated with the target, by more than three
     standard errors, for every further column of noise costs a small table some accuracy. Categories are one-hot, the 100
@@ -158,7 +158,8 @@ def _of_numbers(config: TableConfig, outliers: Any) -> Pipeline:
     if config.impute == "knn":
         return Pipeline((*clipper, scaler, NearestNeighborImputer(most=_NEIGHBOUR_ROWS)))
     imputer = MeanImputer() if config.impute == "mean" else MedianImputer()
-    return Pipeline((imputer, *clipper, scaler))
+    # Clipped first: of a column that is half missing, what fills it in would be the middle half of what is clipped by.
+    return Pipeline((*clipper, imputer, scaler))
 
 
 def _flagged(config: TableConfig, missing: dict[str, np.ndarray], target: np.ndarray | None) -> tuple[str, ...]:

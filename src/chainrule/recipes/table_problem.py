@@ -6,6 +6,7 @@ import ast
 import os
 import re
 import shlex
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ __all__ = ["Problem", "as_table", "read_problem"]
 _FEWEST_ROWS = 10
 _FEWEST_OF_A_CLASS = 3  # one each to train on, to validate and to test
 _COLUMN = re.compile(r"""column ('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*") (?:must be|has|holds) """)
+_MOST_REMARKS = 5
 _MOST_LABELS = 20  # distinct whole numbers that are taken for labels
 
 
@@ -151,7 +153,9 @@ def read_problem(
     task, why = _task(table, target, task)
     y, classes = _labels(table, target) if task == "classification" else (_numbers(table, target), ())
     words = table.missing_words.get(target, ()) if left_out else ()
+    times = None if time is None else _times(table, time)
     uses = decide_uses(table, target=target, time=time, drop=drop, impute=impute, indicators=indicators)
+    _warn_of_words(table, (*drop, *categorical))
     return Problem(
         features=table.select(feature_names(uses)),
         uses=uses,
@@ -160,7 +164,7 @@ def read_problem(
         task_why=why,
         y=y,
         classes=classes,
-        time=None if time is None else _times(table, time),
+        time=times,
         without_target=left_out,
         words_without_target=words,
         source=table.source,
@@ -206,6 +210,18 @@ def _task(table: Table, target: str, task: str | None) -> tuple[str, str]:
     return "regression", "the target holds numbers"
 
 
+def _warn_of_words(table: Table, settled: Sequence[str]) -> None:
+    """Warn of columns that were read as words though numbers, dates or fewer words may be meant; not of settled ones."""
+    odd = [
+        f"{name!r}: {note}"
+        for name, note in table.notes.items()
+        if table.kinds[name] == "category" and name not in settled and not note.startswith("codes")
+    ]
+    if odd:
+        shown = "; ".join(odd[:_MOST_REMARKS]) + ("; ..." if len(odd) > _MOST_REMARKS else "")
+        warnings.warn(f"{table.source}: {shown}", stacklevel=4)
+
+
 def _noted(table: Table, name: str) -> str:
     """What was remarked on a column while it was read."""
     note = table.notes.get(name)
@@ -235,7 +251,7 @@ def _labels(table: Table, target: str) -> tuple[np.ndarray, tuple[str, ...]]:
         shown = ", ".join(f"{names[k]!r} ({counts[k]})" for k in few[:5]) + (", ..." if few.size > 5 else "")
         raise ValueError(
             f"{table.source}: every class of {target!r} needs at least {_FEWEST_OF_A_CLASS} rows, "
-            f"{few.size} of {len(names)} have fewer: {shown}"
+            f"{few.size} of {len(names)} have fewer: {shown}{_noted(table, target)}"
         )
     return labels.astype(np.int32), names
 

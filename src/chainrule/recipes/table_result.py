@@ -97,7 +97,7 @@ class TableResult(Result):
         if self.fitted.strength is not None:
             found["ridge"] = {
                 "strength": self.fitted.strength,
-                **({"note": self.fitted.at_the_edge} if self.fitted.at_the_edge else {}),
+                **({"note": self.fitted.remark} if self.fitted.remark else {}),
                 "validation_loss": {f"{strength:g}": loss for strength, loss in self.fitted.tried.items()},
             }
         return found
@@ -106,7 +106,7 @@ class TableResult(Result):
         """Say how strong the ridge is, and whether that is at the edge of what was tried; "" for another model."""
         if self.fitted.strength is None:
             return ""
-        edge = self.fitted.at_the_edge
+        edge = self.fitted.remark
         return f"{self.fitted.strength:.3g}" + (f" ({edge})" if edge else "")
 
     def kept(self) -> str:

@@ -118,9 +118,9 @@ class Saved(SavedRun):
     def predict(self, source: Source, *, delimiter: str | None = None, encoding: str | None = None) -> Predictions:
         """Predict the target of every row of a table.
 
-        Missing cells are filled in as those of the training rows were. A category that they did not have counts as
-        none, and a warning says how many there are. Another one says how many numbers are far outside those that were
-        trained on, and so are clipped, or extrapolated from: see ``far_cells``.
+        Missing cells are filled in as those of the training rows were, with a warning where a column had none then. A
+        category that they did not have counts as none, and a warning says how many there are. Another one says how many
+        numbers are far outside those that were trained on, and so are clipped, or extrapolated from: see ``far_cells``.
 
         Args:
             source: the table, or the path of its file; the target need not be there.
@@ -202,6 +202,10 @@ class Saved(SavedRun):
             said = re.sub(r"in row (\d+), counted from 0", lambda row: f"in row {int(row[1]) + 1}", said)
             raise ValueError(said) from error
 
+    def _is_whole(self, use: ColumnUse) -> bool:
+        """Whether a column is a feature of which no cell was missing when the model was trained."""
+        return use.role in ("number", "category") and not use.missing
+
     def _predictions(self, table: Table) -> Predictions:
         if not len(table):
             raise ValueError(f"{table.source}: there must be at least one row, got none")
@@ -213,6 +217,14 @@ class Saved(SavedRun):
             )
             warnings.warn(
                 f"{table.source}: cells with a category that the model has not seen, which counts as none: {shown}",
+                stacklevel=3,
+            )
+        gaps = {use.name: int(table.missing(use.name).sum()) for use in self.uses if self._is_whole(use)}
+        if any(gaps.values()):
+            found = [f"{count} in {name!r}" for name, count in gaps.items() if count]
+            shown = ", ".join(found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
+            warnings.warn(
+                f"{table.source}: missing cells in columns that had none when the model was trained, filled in: {shown}",
                 stacklevel=3,
             )
         inputs = self._inputs(table)  # refuses what cannot be an input, before it is warned of

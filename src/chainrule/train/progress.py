@@ -11,7 +11,7 @@ __all__ = ["progress_bar"]
 
 @contextlib.contextmanager
 def progress_bar(
-    total: int, done: int = 0, wanted: bool | None = None
+    total: int, done: int = 0, wanted: bool | None = None, unit: str = "epoch"
 ) -> Iterator[Callable[[int, dict[str, float]], None] | None]:
     """Yield ``show(epoch, metrics)``, or None where no progress is to be shown.
 
@@ -19,6 +19,7 @@ def progress_bar(
         total: the number of epochs in all.
         done: the number that lie behind.
         wanted: whether to show it; None: if the standard error is a terminal.
+        unit: what is counted.
     """
     if not (sys.stderr.isatty() if wanted is None else wanted):
         yield None
@@ -27,7 +28,7 @@ def progress_bar(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("epoch"),
+        TextColumn(unit),
         MofNCompleteColumn(),
         BarColumn(bar_width=12),
         TimeRemainingColumn(),

@@ -13,7 +13,6 @@ from chainrule.audit.cases.draw import Draw, away_from, extreme, normal, togethe
 from chainrule.audit.registry import Case, register
 from chainrule.rule import Rule
 
-
 _BESIDE = (1 - 1.5e-4, 1 - 2e-7, 1 + 2e-7, 1 + 1.5e-4)
 
 
