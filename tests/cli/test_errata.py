@@ -22,6 +22,7 @@ def planted(monkeypatch):
     monkeypatch.setattr(errata, "ERRATA", (product, right, open_))
 
 
+@pytest.mark.slow
 def test_the_table(run):
     code, out, err = run("errata")
     assert (code, err) == (0, "")

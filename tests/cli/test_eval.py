@@ -6,6 +6,8 @@ import pytest
 
 from chainrule.recipes import fit_table, write_run
 
+pytestmark = pytest.mark.slow  # a whole training before the first of them
+
 
 @pytest.fixture(scope="module")
 def towns(tmp_path_factory):

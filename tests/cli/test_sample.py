@@ -12,6 +12,8 @@ from chainrule.recipes import RECIPES, write_run
 from chainrule.recipes.run_folder import SUMS
 from tests.recipes.tiny_text import LINE, TEXT, TINY, tiny_result
 
+pytestmark = pytest.mark.slow  # a whole training before the first of them
+
 
 @pytest.fixture(scope="module")
 def text_run(tmp_path_factory):

@@ -83,6 +83,7 @@ def test_whole_pixels_are_shifted_exactly(moved):
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.slow
 def test_strength_zero_changes_no_bit():
     for same in (
         affine(KEY, IMAGES),

@@ -105,6 +105,7 @@ def test_max_pool_keeps_one_byte_a_window_and_two_where_the_taps_are_many():
     assert kept(ops.average_pool.bind(window=2), (2, 6, 6, 3)) == []
 
 
+@pytest.mark.slow
 def test_every_one_of_more_taps_than_a_byte_counts_can_win():
     # 260 taps: in a byte, the numbers of the last would be those of the first again.
     x = np.random.default_rng(0).uniform(size=(4, 290, 1)).astype(np.float32)

@@ -12,6 +12,8 @@ from chainrule.recipes.autoencoder import principal_components, train_autoencode
 
 from . import tiny
 
+pytestmark = pytest.mark.slow  # a whole training before the first of them
+
 
 @pytest.fixture(scope="module")
 def result():

@@ -7,6 +7,8 @@ from PIL import Image, ImageDraw
 from chainrule.recipes import RECIPES, read_run
 from chainrule.recipes.image_file import read_image
 
+pytestmark = pytest.mark.slow  # a whole training before the first of them
+
 MNIST = ((28, 28, 1), RECIPES["mnist"]["mlp"].ink_box, RECIPES["mnist"]["mlp"].ink_centre)
 DIGITS = ((8, 8, 1), RECIPES["digits"]["mlp"].ink_box, RECIPES["digits"]["mlp"].ink_centre)
 

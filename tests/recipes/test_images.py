@@ -13,6 +13,8 @@ from chainrule.recipes.images import train_images
 
 from . import tiny
 
+pytestmark = pytest.mark.slow  # a whole training before the first of them
+
 QUICK = RECIPES["digits"]["mlp"].changed(epochs=6)  # as the fixture: one compiled program serves both
 
 

@@ -159,6 +159,7 @@ def test_a_minimum_that_is_far_away_is_said(monkeypatch):
         solve_softmax(model, params, x / [1.0, 1e4], labels, strength=1e-6)
 
 
+@pytest.mark.slow
 def test_several_networks_are_their_mean(rows):
     x, y = rows
     parts = (x[:80], y[:80]), (x[80:], y[80:])

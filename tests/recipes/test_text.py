@@ -15,7 +15,10 @@ from chainrule.recipes.text_config import TextConfig
 from chainrule.recipes.writing import CarryReader, WindowReader, draw
 from tests.recipes.tiny_text import LINE, TEXT, TINY, tiny_result
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
+pytestmark = [
+    pytest.mark.usefixtures("quick_compilation"),
+    pytest.mark.slow,
+]  # a whole training before the first of them
 
 
 @pytest.fixture(scope="module")

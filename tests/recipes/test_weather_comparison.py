@@ -11,6 +11,8 @@ from chainrule import data
 from chainrule.recipes import RECIPES, compare_weather, read_run, write_run
 from chainrule.recipes.weather_comparison import facts
 
+pytestmark = pytest.mark.slow  # a whole training before the first of them
+
 COMPARISON = RECIPES["weather"]["comparison"]
 QUICK = COMPARISON.changed(epochs=2)  # as the test of the command line: one compiled program serves both
 NAMES = ["persistence", "climatology", "normal equation", "QR", "SVD", "ridge", "gradient descent", "MLP"]

@@ -44,6 +44,7 @@ def test_gradient_descent_of_the_syllabus(x64):
     np.testing.assert_allclose(way.values, (way.path - 1) ** 2, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_the_bowl_from_1_22_30_as_scipy_does(x64):
     start = np.array([1.0, 22.0, 30.0])
     reference = optimize.minimize(lambda v: v @ v, start)
@@ -71,6 +72,7 @@ def test_rosenbrock_as_scipy_does(x64, method):
     assert np.all(np.diff(way.values) <= 0)
 
 
+@pytest.mark.slow
 def test_few_steps_are_the_first_of_many(x64):
     few, many = (gradient_descent(bowl, jnp.ones(2), steps=steps) for steps in (3, 9))
     assert not few.converged

@@ -81,6 +81,7 @@ def test_under_transformations_and_differentiable(x64):
     np.testing.assert_allclose(slopes, 1, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_the_point_itself_does_not_matter_and_nan_is_documented():
     assert limit(lambda x: jnp.where(x == 1, 100.0, 2 * x), 1.0).value == pytest.approx(2, abs=1e-5)
     assert jnp.isnan(jax.jit(lambda at: limit(jnp.sin, at).value)(jnp.nan))

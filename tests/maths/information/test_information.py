@@ -70,6 +70,7 @@ def test_mutual_information_agrees_with_scikit_learn(x64, rng):
     np.testing.assert_allclose(integers, expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_known_values(x64):
     fair, sure = jnp.full(8, 1 / 8), jnp.asarray([0.0, 1.0])
     assert float(entropy(fair, base=2)) == 3
@@ -112,6 +113,7 @@ def test_a_small_divergence_is_not_lost_in_float32():
     np.testing.assert_allclose(jensen_shannon(jnp.asarray(p), q), expected / 4, rtol=1e-2)
 
 
+@pytest.mark.slow
 def test_gradients_are_the_closed_forms_and_never_nan(x64):
     p, q = jnp.asarray([0.0, 0.3, 0.7, 0.0]), jnp.asarray([0.5, 0.2, 0.3, 0.0])
     with np.errstate(divide="ignore", invalid="ignore"):
