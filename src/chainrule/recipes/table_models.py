@@ -124,7 +124,7 @@ def fit_model(
     if config.is_solved:
         return _solved(config, outputs, data, validation, progress=progress)
     runs = [_trained(each, outputs, data, validation, progress=progress) for each in _one_by_one(config)]
-    return Fitted(_mean_of(config, outputs, runs, validation))
+    return Fitted(_mean_of(config, outputs, runs))
 
 
 def refit_model(
@@ -196,7 +196,7 @@ def _one_by_one(config: TableConfig) -> list[TableConfig]:
     return [config.changed(members=1, seed=int(seed)) for seed in seeds]
 
 
-def _mean_of(config: TableConfig, outputs: int, runs: Sequence[train.Run], validation: Data | None = None) -> train.Run:
+def _mean_of(config: TableConfig, outputs: int, runs: Sequence[train.Run]) -> train.Run:
     """The run whose model is the mean of those that were trained.
 
     Its history is that of the one in the middle: whose best epoch is the median of theirs (of an even number, the lower).
@@ -243,16 +243,19 @@ def _solved(config: TableConfig, outputs: int, data: Data, validation: Data, *, 
     tried: dict[float, float] = {}
     strength = None
     if config.model == "ridge":
-        errors = {}
+        errors, fits = {}, {}
         strengths = STRENGTHS if config.task == "regression" else STRENGTHS_OF_CLASSES
         with progress_bar(len(strengths), 0, progress, unit="strength") as show:
             for each, params in _fits(config, model, zero, data, strengths):
+                fits[each] = params
                 errors[each] = _errors(dataclasses.replace(run, params=params), validation)
                 if show is not None:
                     show(len(errors), {"validation loss": float(errors[each].mean())})
         tried = {each: float(errors[each].mean()) for each in sorted(errors)}
         strength = _chosen(errors, decisive=_DECISIVE if config.task == "regression" else math.inf)
-    params = _solution(config, model, data, strength)
+        params = fits[strength]
+    else:
+        params = _solution(config, model, data, None)
     run = dataclasses.replace(
         run,
         params=params,
